@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Connecting, and starting a daemon that is not there: with real processes and sockets."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from virtproxy.cli import session_daemon
+from virtproxy.cli.local_socket import LocalSocket
+from virtproxy.cli.session_daemon import ConnectError, connect
+
+# Listens, says its pid and arguments to each client, and ends with the third.
+DAEMON = """#!{python}
+import os, socket, sys
+with open({log!r}, "a") as log:
+    log.write(" ".join(sys.argv[1:]) + "\\n")
+listener = socket.socket(socket.AF_UNIX)
+listener.bind({path!r})
+listener.listen()
+for _ in range({clients}):
+    client = listener.accept()[0]
+    client.sendall(b"%d" % os.getpid())
+    client.close()
+"""
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="vp"))
+    yield path
+    shutil.rmtree(path)
+
+
+def daemon(place: Path, clients: int) -> LocalSocket:
+    program, path = place / "virttestd", place / "new/sock"
+    program.write_text(DAEMON.format(python=sys.executable, log=str(place / "log"), path=str(path), clients=clients))
+    program.chmod(0o755)
+    return LocalSocket(str(path), str(program))
+
+
+# The lock is between processes, so each client is one.
+CLIENT = """
+import sys
+from virtproxy.cli.local_socket import LocalSocket
+from virtproxy.cli.session_daemon import connect
+print(connect(LocalSocket(*sys.argv[1:])).recv(100).decode(), end="")
+"""
+
+
+def test_a_listening_daemon_is_used(place: Path) -> None:
+    path = str(place / "sock")
+    with socket.create_server(path, family=socket.AF_UNIX) as listener, connect(LocalSocket(path)) as client:
+        server = listener.accept()[0]
+        server.sendall(b"hello")
+        server.close()
+        assert client.recv(10) == b"hello"
+
+
+def test_a_missing_daemon_is_started_once(place: Path) -> None:
+    where = daemon(place, 3)
+    command = [sys.executable, "-c", CLIENT, where.path, str(where.daemon)]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    clients = [subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    answers = {client.communicate()[0] for client in clients}
+    assert len(answers) == 1
+    assert int(answers.pop()) > 0
+    assert (place / "log").read_text() == "--timeout=120\n"
+
+
+def test_a_daemon_that_fails_is_named(place: Path) -> None:
+    with pytest.raises(ConnectError, match=r"/bin/false ended at once \(exit status 1\)"):
+        connect(LocalSocket(str(place / "sock"), "/bin/false"))
+
+
+def test_a_daemon_that_never_listens(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_daemon, "START_LIMIT", 0.1)
+    with pytest.raises(ConnectError, match="does not listen"):
+        connect(LocalSocket(str(place / "sock"), "/bin/true"))
+
+
+def test_a_program_that_cannot_run(place: Path) -> None:
+    with pytest.raises(ConnectError, match="cannot start /no/such/program: No such file"):
+        connect(LocalSocket(str(place / "sock"), "/no/such/program"))
+
+
+def test_a_directory_that_cannot_be_made(place: Path) -> None:
+    (place / "file").touch()
+    with pytest.raises(ConnectError, match="Not a directory"):
+        connect(LocalSocket(str(place / "file/new/sock"), "/bin/true"))
+
+
+def test_no_socket(place: Path) -> None:
+    with pytest.raises(ConnectError, match="there is no such socket"):
+        connect(LocalSocket(str(place / "sock")))
+
+
+def test_a_stale_socket(place: Path) -> None:
+    path = str(place / "sock")
+    socket.create_server(path, family=socket.AF_UNIX).close()
+    with pytest.raises(ConnectError, match="nobody listens there"):
+        connect(LocalSocket(path))
+
+
+def test_a_path_too_long() -> None:
+    with pytest.raises(ConnectError, match="too long"):
+        connect(LocalSocket("/tmp/" + "x" * 200))

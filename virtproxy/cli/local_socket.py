@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Which UNIX socket of this host serves a URI, and which daemon would listen there.
+
+virt-ssh-helper calls it. It decides as libvirt's own helper was seen to decide (9.0.0 and 11.3.0, traced over
+every mix of sockets, users and URIs). It must stay plain Python: the helper has to start fast, so no Twisted here,
+and it must connect to nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+SYSTEM_RUN_DIR = "/run/libvirt"
+MODES = ("auto", "direct", "legacy")
+
+# RFC 3986 section 3, without user, port and fragment: a local URI has none of them.
+_URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9.-]*)(\+(?P<transport>\w+))?:"
+                  r"(//(?P<host>[^/?#]*))?(?P<path>[^?#]*)(\?(?P<query>[^#]*))?")  # fmt: skip
+
+
+class LocalUriError(ValueError):
+    """The URI names no socket of this host; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: what a user's own sockets and daemons depend on."""
+
+    uid: int
+    env: Mapping[str, str]
+
+    @classmethod
+    def this_process(cls) -> Caller:
+        """Return the effective user of this process with its environment."""
+        return cls(os.geteuid(), os.environ)
+
+    @property
+    def session_dir(self) -> str:
+        """Return the directory of the sockets of the user's own daemons."""
+        home = self.env.get("HOME") or os.path.expanduser("~")
+        cache = self.env.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
+        return os.path.join(self.env.get("XDG_RUNTIME_DIR") or cache, "libvirt")
+
+    @property
+    def may_start(self) -> bool:
+        """Tell whether a missing daemon of the user's own may be started."""
+        return self.env.get("LIBVIRT_AUTOSTART") != "0"
+
+    def find_daemon(self, name: str) -> str | None:
+        """Return the path of a daemon's program, or None where it is not installed.
+
+        LIBVIRTD_PATH, as the client library has it, is a directory that replaces all others.
+        """
+        chosen = self.env.get("LIBVIRTD_PATH")
+        places = chosen or os.pathsep.join((self.env.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
+        return shutil.which(name, path=places)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSocket:
+    """Where to connect, and the program to start if nothing listens there (None: start nothing)."""
+
+    path: str
+    daemon: str | None = None
+
+
+def find_socket(uri: str, readonly: bool, caller: Caller, run_dir: str = SYSTEM_RUN_DIR) -> LocalSocket:
+    """Return the socket that serves ``uri`` for ``caller``.
+
+    Raises LocalUriError for a URI that is malformed, remote, or asks for an unknown mode.
+    """
+    parts = _split(uri)
+    query = dict(parse_qsl(parts["query"] or "", keep_blank_values=True))
+    mode = query.get("mode", "auto")
+    if mode not in MODES:
+        raise LocalUriError(f"mode={mode} in '{uri}' is not known, it can be {', '.join(MODES)}")
+    if query.get("socket"):
+        return LocalSocket(query["socket"])
+    if _is_session(parts, caller):
+        return _session_socket(parts["scheme"], mode, caller)
+    return LocalSocket(_system_path(parts["scheme"], mode, readonly, run_dir))
+
+
+def _split(uri: str) -> dict[str, str]:
+    match = _URI.fullmatch(uri)
+    if match is None:
+        raise LocalUriError(f"'{uri}' is not a libvirt URI, one looks like qemu:///system")
+    parts = match.groupdict(default="")
+    if parts["transport"] not in ("", "unix") or parts["host"]:
+        raise LocalUriError(f"'{uri}' is not on this host, give it without transport and host (qemu:///system)")
+    return parts
+
+
+def _is_session(parts: Mapping[str, str], caller: Caller) -> bool:
+    # A test URI with a transport is a user's own too; root has no session daemons.
+    test_over_socket = parts["scheme"] == "test" and bool(parts["transport"])
+    return caller.uid != 0 and (parts["path"] == "/session" or test_over_socket)
+
+
+def _system_path(driver: str, mode: str, readonly: bool, run_dir: str) -> str:
+    suffix = "-ro" if readonly else ""
+    direct = os.path.join(run_dir, f"virt{driver}d-sock{suffix}")
+    legacy = os.path.join(run_dir, f"libvirt-sock{suffix}")
+    if mode == "auto":
+        mode = "direct" if os.path.exists(direct) else "legacy"
+    return direct if mode == "direct" else legacy
+
+
+def _session_socket(driver: str, mode: str, caller: Caller) -> LocalSocket:
+    # A user's daemons have no read-only socket.
+    direct = os.path.join(caller.session_dir, f"virt{driver}d-sock")
+    legacy = os.path.join(caller.session_dir, "libvirt-sock")
+    programs = {"direct": (f"virt{driver}d",), "legacy": ("libvirtd", "virtproxyd")}
+    if mode == "auto":
+        mode = _session_mode(driver, direct, legacy, caller)
+    daemon = next(filter(None, map(caller.find_daemon, programs[mode])), None)
+    path = direct if mode == "direct" else legacy
+    return LocalSocket(path, daemon if caller.may_start else None)
+
+
+def _session_mode(driver: str, direct: str, legacy: str, caller: Caller) -> str:
+    if os.path.exists(direct):
+        return "direct"
+    if os.path.exists(legacy) or caller.find_daemon("libvirtd"):
+        return "legacy"
+    return "direct" if caller.find_daemon(f"virt{driver}d") else "legacy"

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Connecting to a local daemon, starting the user's own where it does not run yet.
+
+virt-ssh-helper calls it with what local_socket found. A second client that starts at the same moment waits for
+the first on the same lock file as libvirt's client library, so one daemon is started, not two. It must stay plain
+Python (no Twisted) for a fast start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+
+from virtproxy.cli.local_socket import LocalSocket
+
+# A daemon started for one client goes away by itself when it was idle this long (seconds, as libvirt's client does).
+IDLE_TIMEOUT = 120
+START_LIMIT = 30.0
+_POLL_INTERVAL = 0.02
+_NOT_LISTENING = (errno.ENOENT, errno.ECONNREFUSED)
+
+
+class ConnectError(Exception):
+    """No daemon could be reached; the message is a sentence for the user."""
+
+
+def connect(where: LocalSocket) -> socket.socket:
+    """Return a connected blocking socket; raise ConnectError if nobody listens and nothing can be started."""
+    try:
+        return _connect(where.path)
+    except OSError as error:
+        if error.errno not in _NOT_LISTENING or where.daemon is None:
+            raise ConnectError(_why_not(where.path, error)) from error
+    with _start_lock(where.path, os.path.basename(where.daemon)):
+        return _start_and_connect(where.path, where.daemon)
+
+
+def _connect(path: str) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.connect(path)
+    except BaseException as error:
+        sock.close()
+        if isinstance(error, OSError) and error.errno is None:  # CPython's own check of the path's length
+            raise OSError(errno.ENAMETOOLONG, str(error)) from error
+        raise
+    return sock
+
+
+def _why_not(path: str, error: OSError) -> str:
+    hints = {
+        errno.ENOENT: "there is no such socket: is the daemon installed and running?",
+        errno.ECONNREFUSED: "nobody listens there: is the daemon running?",
+        errno.EACCES: "permission denied: is this user allowed to manage virtual machines (group libvirt)?",
+        errno.ENAMETOOLONG: "the path is too long for a UNIX socket (at most 107 bytes)",
+    }
+    return f"cannot connect to '{path}': {hints.get(error.errno or 0, error.strerror)}"
+
+
+@contextlib.contextmanager
+def _start_lock(path: str, program: str) -> Iterator[None]:
+    directory = os.path.dirname(path)
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        fd = os.open(os.path.join(directory, f"{program}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConnectError(f"cannot start {program}: '{error.filename}': {error.strerror}") from error
+    try:
+        fcntl.lockf(fd, fcntl.LOCK_EX, 1)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _start_and_connect(path: str, daemon: str) -> socket.socket:
+    with contextlib.suppress(OSError):
+        return _connect(path)  # somebody else started it while we waited for the lock
+    process = _start(daemon)
+    deadline = time.monotonic() + START_LIMIT
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            return _connect(path)
+        if process.poll():
+            raise ConnectError(f"{daemon} ended at once (exit status {process.returncode}): run it to see why")
+        time.sleep(_POLL_INTERVAL)
+    raise ConnectError(f"{daemon} was started but does not listen on '{path}' after {START_LIMIT:.0f} seconds")
+
+
+def _start(daemon: str) -> subprocess.Popen[bytes]:
+    # Detached from the ssh session: its end must not take the daemon away from other clients.
+    null = subprocess.DEVNULL
+    command = [daemon, f"--timeout={IDLE_TIMEOUT}"]
+    try:
+        return subprocess.Popen(command, stdin=null, stdout=null, stderr=null, cwd="/", start_new_session=True)
+    except OSError as error:
+        raise ConnectError(f"cannot start {daemon}: {error.strerror}") from error
