@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Where a daemon's files are: the system's places for root, the XDG directories for anybody else.
+
+Called by ``settings``, ``options`` and ``service``. It must create nothing and read nothing but the environment
+it is given.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from virtproxy.daemon.catalogue import BY_SCHEME, DRIVERS, Row
+
+Mode = Literal["system", "session"]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The directories of one mode; ``pid_dir`` differs from ``run_dir`` in system mode only."""
+
+    mode: Mode
+    config_dir: str
+    run_dir: str
+    pid_dir: str
+    log_dir: str
+
+    @property
+    def is_system(self) -> bool:
+        return self.mode == "system"
+
+    def config_file(self, row: Row) -> str:
+        return os.path.join(self.config_dir, row.config_name)
+
+    def pid_file(self, row: Row) -> str:
+        return os.path.join(self.pid_dir, row.pid_name)
+
+    def log_file(self, row: Row) -> str:
+        return os.path.join(self.log_dir, f"{row.name}.log")
+
+    def backend_sockets(self) -> dict[str, str]:
+        """Return where each driver's daemon listens by default: driver -> socket path."""
+        return {driver: os.path.join(self.run_dir, f"{BY_SCHEME[driver].name}-sock") for driver in DRIVERS}
+
+
+SYSTEM = Places("system", "/etc/libvirt", "/run/libvirt", "/run", "/var/log/libvirt")
+
+
+def _xdg(environ: Mapping[str, str], variable: str, default: str) -> str:
+    """The directory that ``variable`` names; relative ones do not count (XDG base directory specification)."""
+    value = environ.get(variable, "")
+    return value if os.path.isabs(value) else default
+
+
+def session_places(environ: Mapping[str, str], home: str) -> Places:
+    """Return the places of a user's own daemon; ``home`` is the home directory."""
+    cache = os.path.join(_xdg(environ, "XDG_CACHE_HOME", os.path.join(home, ".cache")), "libvirt")
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    run = os.path.join(runtime, "libvirt") if os.path.isabs(runtime) else cache
+    config = os.path.join(_xdg(environ, "XDG_CONFIG_HOME", os.path.join(home, ".config")), "libvirt")
+    return Places("session", config, run, run, cache)
+
+
+def places(environ: Mapping[str, str], uid: int) -> Places:
+    """Return the places of a daemon run by ``uid``: root's is the system's."""
+    if uid == 0:
+        return SYSTEM
+    return session_places(environ, environ.get("HOME") or os.path.expanduser("~"))

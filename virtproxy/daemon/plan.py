@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Everything a daemon is about to do, worked out and checked before anything is created.
+
+Called by ``run`` and the twistd plugins with the options; ``service`` carries the plan out. Whatever can be
+known to fail at start-up fails here. It must create nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from virtproxy.auth.settings import AuthSettingError, check_auth_setting
+from virtproxy.daemon import endpoints
+from virtproxy.daemon.catalogue import Row
+from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
+from virtproxy.daemon.failure import ExitCode, StartupError
+from virtproxy.daemon.log_settings import LogSettings, log_settings
+from virtproxy.daemon.options import DaemonOptions
+from virtproxy.daemon.paths import Places, places
+from virtproxy.daemon.settings import Settings, load
+from virtproxy.daemon.sockets import check_inet, check_unix
+
+if TYPE_CHECKING:
+    from virtproxy.auth.tls import ServerTls
+
+_UUID = re.compile(r"\s*[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A checked start. ``tls`` is None when no endpoint speaks TLS; ``warnings`` are for the log."""
+
+    row: Row
+    places: Places
+    settings: Settings
+    log: LogSettings
+    unix: tuple[UnixEndpoint, ...]
+    inet: tuple[InetEndpoint, ...]
+    backends: Mapping[str, str]
+    tls: ServerTls | None
+    pid_file: str
+    timeout: int
+    warnings: tuple[str, ...] = field(default=())
+
+
+def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> Plan:
+    """Return what the daemon of ``options`` will do. Raises StartupError with what is wrong and what to do."""
+    row, where = options.row, places(environ, uid)
+    _check_row(row, where)
+    settings = load(row, options.config_file or where.config_file(row), required=options.config_file is not None)
+    log = log_settings(settings, environ, verbose=options.verbose)
+    _check_supported(settings)
+    _check_values(settings)
+    inet = endpoints.inet_endpoints(settings) if options.listens else []
+    unix = endpoints.unix_endpoints(settings, where)
+    return Plan(
+        row=row,
+        places=where,
+        settings=settings,
+        log=log,
+        unix=tuple(unix),
+        inet=tuple(inet),
+        backends=endpoints.backend_sockets(settings, where),
+        tls=_tls(settings, where) if any(endpoint.transport == "tls" for endpoint in inet) else None,
+        pid_file=options.pid_file or where.pid_file(row),
+        timeout=options.timeout,
+        warnings=(*settings.warnings, *_without_effect(settings)),
+    )
+
+
+def check_free(plan: Plan) -> Plan:
+    """Check that every endpoint is free, and return the plan without the addresses that this host lacks.
+
+    Raises StartupError that names who is in the way. Apart from ``make_plan`` because the daemon that holds
+    the pid file is the better news when both are taken.
+    """
+    endpoints.check_directory(plan.settings, plan.places)
+    for endpoint in plan.unix:
+        check_unix(endpoint)
+    return replace(plan, inet=tuple(endpoint for endpoint in plan.inet if check_inet(endpoint)))
+
+
+def _check_row(row: Row, where: Places) -> None:
+    if not row.served:
+        raise StartupError(
+            f"{row.name} has no driver in this version of virtproxy; "
+            f"run libvirt's own {row.name}, which virtproxyd works with",
+            ExitCode.DRIVER,
+        )
+    if not where.is_system and not row.session_mode:
+        raise StartupError(f"{row.name} runs as root only", ExitCode.PRIVS)
+
+
+def _check_supported(settings: Settings) -> None:
+    """Refuse what would leave the daemon more open than its administrator wrote."""
+    for key in ("auth_unix_rw", "auth_unix_ro", "auth_tcp", "auth_tls"):
+        if settings.has(key) and (settings.is_set(key) or _in_use(settings, key)):
+            try:
+                check_auth_setting(key, settings.text(key) or "")
+            except AuthSettingError as error:
+                raise settings.error(key, str(error)) from None
+    if "polkit" in (settings.texts("access_drivers") or ()):
+        problem = 'access_drivers = [ "polkit" ] is not yet supported by this version; remove it or set [ "none" ]'
+        raise settings.error("access_drivers", problem)
+    if settings.number("audit_level") > 1:
+        problem = "audit_level above 1 asks for auditing, which this version does not do; set it to 0 or 1"
+        raise settings.error("audit_level", problem)
+
+
+def _in_use(settings: Settings, key: str) -> bool:
+    listens = {"auth_tcp": "listen_tcp", "auth_tls": "listen_tls"}
+    return key not in listens or settings.flag(listens[key])
+
+
+def _check_values(settings: Settings) -> None:
+    uuid = settings.text("host_uuid")
+    if uuid is not None and not _UUID.fullmatch(uuid):
+        raise settings.error("host_uuid", f'host_uuid must be a UUID of 32 hexadecimal digits, not "{uuid}"')
+    if uuid is not None and len(set(re.sub(r"[\s-]", "", uuid))) == 1:
+        raise settings.error("host_uuid", "host_uuid must not have all its digits alike")
+
+
+def _tls(settings: Settings, where: Places) -> ServerTls:
+    # Only a daemon that speaks TLS pays for loading OpenSSL.
+    from virtproxy.auth.tls import ServerTls
+    from virtproxy.auth.tls_settings import TlsSetupError, server_settings
+
+    allowed = settings.texts("tls_allowed_dn_list")
+    try:
+        tls = ServerTls(
+            server_settings(
+                session=not where.is_system,
+                cert_file=settings.text("cert_file"),
+                key_file=settings.text("key_file"),
+                ca_file=settings.text("ca_file"),
+                crl_file=settings.text("crl_file"),
+                no_verify=settings.flag("tls_no_verify_certificate"),
+                no_sanity=settings.flag("tls_no_sanity_certificate"),
+                allowed_dns=None if allowed is None else list(allowed),
+                priority=settings.text("tls_priority"),
+            )
+        )
+        tls.check()
+    except TlsSetupError as error:
+        raise StartupError(f"{settings.place('listen_tls')}: TLS cannot start: {error}", ExitCode.NETWORK) from None
+    return tls
+
+
+# Why a setting that was read and checked does nothing in this version.
+_NO_EFFECT: dict[str, str] = {
+    "audit_logging": "this version does not audit",
+    "sasl_allowed_username_list": "this version has no SASL authentication",
+    "tcp_min_ssf": "this version has no SASL authentication",
+    "ovs_timeout": "this daemon does not talk to Open vSwitch",
+}
+
+
+def _without_effect(settings: Settings) -> list[str]:
+    return [
+        f"{settings.place(key)}: {key} has no effect: {why}"
+        for key, why in _NO_EFFECT.items()
+        if settings.has(key) and settings.is_set(key)
+    ]
