@@ -111,10 +111,9 @@ def chosen(command: list[str], uid: int, sockets: str) -> str:
 
 @pytest.mark.root
 @pytest.mark.parametrize(("uid", "sockets"), list(itertools.product([0, 12345], SETS)))
-def test_chooses_as_libvirts_own_helper(tmp_path: Path, uid: int, sockets: str) -> None:
+def test_chooses_as_libvirts_own_helper(uid: int, sockets: str) -> None:
     place = Path(tempfile.mkdtemp(prefix="vp"))
-    shutil.copytree(ROOT / "virtproxy/cli", place / "virtproxy/cli")
-    shutil.copy(ROOT / "virtproxy/__init__.py", place / "virtproxy")
+    shutil.copytree(ROOT / "virtproxy", place / "virtproxy")
     place.chmod(0o755)
     ours = [PYTHON, "-c", f"import sys; sys.path.insert(0, {str(place)!r}); sys.dont_write_bytecode = True;"]
     ours[-1] += " from virtproxy.cli.virt_ssh_helper import main; sys.exit(main())"

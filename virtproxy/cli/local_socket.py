@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-SYSTEM_RUN_DIR = "/run/libvirt"
+from virtproxy.daemon.paths import SYSTEM, session_places
+
 MODES = ("auto", "direct", "legacy")
 
 # RFC 3986 section 3, without user, port and fragment: a local URI has none of them.
@@ -43,8 +44,7 @@ class Caller:
     def session_dir(self) -> str:
         """Return the directory of the sockets of the user's own daemons."""
         home = self.env.get("HOME") or os.path.expanduser("~")
-        cache = self.env.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
-        return os.path.join(self.env.get("XDG_RUNTIME_DIR") or cache, "libvirt")
+        return session_places(self.env, home).run_dir
 
     @property
     def may_start(self) -> bool:
@@ -69,7 +69,7 @@ class LocalSocket:
     daemon: str | None = None
 
 
-def find_socket(uri: str, readonly: bool, caller: Caller, run_dir: str = SYSTEM_RUN_DIR) -> LocalSocket:
+def find_socket(uri: str, readonly: bool, caller: Caller, run_dir: str = SYSTEM.run_dir) -> LocalSocket:
     """Return the socket that serves ``uri`` for ``caller``.
 
     Raises LocalUriError for a URI that is malformed, remote, or asks for an unknown mode.
