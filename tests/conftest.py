@@ -20,6 +20,8 @@ from zope.interface import implementer
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
+pytest_plugins = ["tests.support.leave_out"]
+
 FlushErrors = Callable[..., "list[Failure]"]
 
 # Turns of the event loop a test's own closing may take: a socket's goodbye needs a few.

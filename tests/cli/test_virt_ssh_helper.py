@@ -110,6 +110,7 @@ def chosen(command: list[str], uid: int, sockets: str) -> str:
 
 
 @pytest.mark.root
+@pytest.mark.programs("/usr/bin/virt-ssh-helper", "unshare", "setpriv")
 @pytest.mark.parametrize(("uid", "sockets"), list(itertools.product([0, 12345], SETS)))
 def test_chooses_as_libvirts_own_helper(uid: int, sockets: str) -> None:
     place = Path(tempfile.mkdtemp(prefix="vp"))
