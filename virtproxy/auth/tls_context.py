@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Makes OpenSSL contexts: TLS 1.2 and newer, no resumption, no renegotiation, and a verdict of our own.
+
+tls.py and client_tls.py each make one from the files they were given. A context is never changed after.
+"""
+
+from __future__ import annotations
+
+from OpenSSL import SSL, crypto
+
+from virtproxy.auth.tls_files import Credentials
+from virtproxy.auth.tls_priority import Priority, parse_priority
+from virtproxy.auth.tls_settings import TlsSettings, TlsSetupError
+from virtproxy.auth.tls_verify import note_verification
+
+# A chain is a leaf, an authority and rarely one or two between.
+_DEPTH_MAX = 9
+
+
+def server_context(settings: TlsSettings, credentials: Credentials) -> SSL.Context:
+    """A context that asks clients for a certificate but leaves it to the caller to judge it."""
+    context = _context(settings, bool(credentials.revocations))
+    _use_own_certificate(context, settings)
+    return context
+
+
+def client_context(settings: TlsSettings, credentials: Credentials) -> SSL.Context:
+    """A context that shows our certificate if `credentials` has one; the caller judges the server's."""
+    context = _context(settings, bool(credentials.revocations))
+    if credentials.chain:
+        _use_own_certificate(context, settings)
+    return context
+
+
+def _context(settings: TlsSettings, revocations: bool) -> SSL.Context:
+    context = SSL.Context(SSL.TLS_METHOD)
+    _set_protocol(context, parse_priority(settings.priority))
+    try:
+        context.load_verify_locations(str(settings.ca_file))
+        store = context.get_cert_store()
+        assert store is not None  # a context always has one
+        _set_store(store, settings, revocations)
+    except (SSL.Error, crypto.Error) as error:
+        raise TlsSetupError(f"ca_file or crl_file cannot be used: {reasons(error)}") from error
+    # No list of authorities is sent: a client then shows its certificate even if it is a wrong one, and the
+    # log can say which. Nor does the handshake fail without one: that too is for us to say.
+    context.set_verify(SSL.VERIFY_PEER, note_verification)
+    context.set_verify_depth(_DEPTH_MAX)
+    return context
+
+
+def _set_protocol(context: SSL.Context, priority: Priority) -> None:
+    lowest, highest = priority.versions
+    context.set_min_proto_version(lowest)
+    context.set_max_proto_version(highest)
+    context.set_cipher_list(priority.cipher_list.encode())
+    if priority.suites_13 != Priority().suites_13:
+        if not hasattr(context, "set_tls13_ciphersuites"):
+            raise TlsSetupError(
+                "tls_priority takes ciphers of TLS 1.3 away, which needs pyOpenSSL 25.2 or newer: "
+                "add -VERS-TLS1.3 or leave it out"
+            )
+        context.set_tls13_ciphersuites(":".join(priority.suites_13).encode())
+    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_CIPHER_SERVER_PREFERENCE | _NO_RENEGOTIATION)
+    # A resumed session would bring its old verdict with it: there are none.
+    context.set_options(SSL.OP_NO_TICKET)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_session_id(b"virtproxy")
+    # An idle connection then holds no 32 KiB of read and write buffers.
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+
+
+# Older pyOpenSSL has no name for openssl/ssl.h's SSL_OP_NO_RENEGOTIATION.
+_NO_RENEGOTIATION: int = getattr(SSL, "OP_NO_RENEGOTIATION", 1 << 30)
+
+
+def _set_store(store: crypto.X509Store, settings: TlsSettings, revocations: bool) -> None:
+    # GnuTLS trusts whatever is in the file, also an authority that has another one above it.
+    flags = crypto.X509StoreFlags.PARTIAL_CHAIN
+    if revocations:
+        store.load_locations(str(settings.crl_file))
+        flags |= crypto.X509StoreFlags.CRL_CHECK | crypto.X509StoreFlags.CRL_CHECK_ALL
+    store.set_flags(flags)
+
+
+def _use_own_certificate(context: SSL.Context, settings: TlsSettings) -> None:
+    try:
+        context.use_certificate_chain_file(str(settings.cert_file))
+        context.use_privatekey_file(str(settings.key_file))
+        context.check_privatekey()
+    except SSL.Error as error:
+        raise TlsSetupError(
+            f"cert_file {settings.cert_file} and key_file {settings.key_file} cannot be used: {reasons(error)}"
+        ) from error
+
+
+def reasons(error: BaseException | None) -> str:
+    """What OpenSSL put into an error, as one phrase; its class's name if nothing."""
+    if error is None:
+        return "unknown"
+    entries = error.args[0] if error.args else []
+    if isinstance(entries, list):
+        return ", ".join(str(entry[-1]) for entry in entries) or type(error).__name__
+    return str(error) or type(error).__name__

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Reads certificates, keys and revocation lists, and says in a sentence what is wrong with a file.
+
+tls_context.py and tls_sanity.py work on what this returns. Nothing here judges a certificate.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+from virtproxy.auth.tls_settings import TlsSettings, TlsSetupError
+
+_FILE_MAX = 4 * 1024 * 1024
+_CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----.+?-----END [A-Z0-9 ]+-----", re.DOTALL)
+_CRL = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What the files of one TLS end hold. `chain` is its own certificate and what follows it in the file."""
+
+    authorities: tuple[x509.Certificate, ...]
+    revocations: tuple[x509.CertificateRevocationList, ...]
+    chain: tuple[x509.Certificate, ...]
+    key: PrivateKeyTypes
+
+
+def load_credentials(settings: TlsSettings) -> Credentials:
+    """Read every file of `settings`. TlsSetupError if one is missing, unreadable or not what it should be."""
+    return Credentials(
+        authorities=load_authorities(settings.ca_file),
+        revocations=load_revocations(settings),
+        chain=load_certificates(settings.cert_file, "cert_file"),
+        key=load_key(settings.key_file),
+    )
+
+
+def load_authorities(path: Path) -> tuple[x509.Certificate, ...]:
+    """The certificates of the authorities whose word counts."""
+    return load_certificates(path, "ca_file")
+
+
+def load_certificates(path: Path, key: str) -> tuple[x509.Certificate, ...]:
+    """At least one certificate from a PEM file; `key` is the configuration's name for it, for messages."""
+    return _parts(path, key, _CERTIFICATE, x509.load_pem_x509_certificate, "certificate (BEGIN CERTIFICATE)")
+
+
+def load_revocations(settings: TlsSettings) -> tuple[x509.CertificateRevocationList, ...]:
+    """The revocation lists, none if there is no such file and it need not exist."""
+    path = settings.crl_file
+    if path is None or not (settings.crl_required or _exists(path)):
+        return ()
+    return _parts(path, "crl_file", _CRL, x509.load_pem_x509_crl, "revocation list (BEGIN X509 CRL)")
+
+
+def load_key(path: Path) -> PrivateKeyTypes:
+    """The private key of a PEM file, which must not ask for a passphrase."""
+    data = _read(path, "key_file")
+    try:
+        return serialization.load_pem_private_key(data, password=None)
+    except TypeError as error:
+        raise TlsSetupError(
+            f"key_file {path} is protected by a passphrase, which nobody is there to type: store it without one"
+        ) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise TlsSetupError(f"key_file {path} holds no usable private key in PEM form") from error
+
+
+def validity(certificate: x509.Certificate) -> tuple[datetime.datetime, datetime.datetime]:
+    """From when and until when `certificate` is valid, in UTC (newer and older cryptography)."""
+    if hasattr(certificate, "not_valid_before_utc"):
+        return certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return _utc(certificate.not_valid_before), _utc(certificate.not_valid_after)
+
+
+def next_update(revocations: x509.CertificateRevocationList) -> datetime.datetime | None:
+    """Until when a revocation list is current, in UTC; None if it does not say."""
+    if hasattr(revocations, "next_update_utc"):
+        return revocations.next_update_utc
+    return revocations.next_update and _utc(revocations.next_update)
+
+
+def _utc(moment: datetime.datetime) -> datetime.datetime:
+    return moment.replace(tzinfo=datetime.UTC)
+
+
+def _parts(
+    path: Path, key: str, pattern: re.Pattern[bytes], parse: Callable[[bytes], T], what: str
+) -> tuple[T, ...]:
+    data = _read(path, key)
+    try:
+        found = tuple(parse(block) for block in pattern.findall(data))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise TlsSetupError(f"{key} {path} holds a broken {what}") from error
+    if not found:
+        raise TlsSetupError(f"{key} {path} holds no {what} in PEM form")
+    return found
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return True  # it cannot be looked at: reading it will say why
+
+
+def _read(path: Path, key: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_FILE_MAX + 1)
+    except FileNotFoundError as error:
+        raise TlsSetupError(
+            f"{key} {path} does not exist: put it there, name another with {key}, or make one with \"virtproxy pki\""
+        ) from error
+    except OSError as error:
+        raise TlsSetupError(f"{key} {path} cannot be read: {error.strerror}") from error
+    if len(data) > _FILE_MAX:
+        raise TlsSetupError(f"{key} {path} is larger than {_FILE_MAX} bytes, which no such file is")
+    return data
