@@ -220,7 +220,16 @@ class Program:
         """Declare a message that the server (or, of keepalive, either side) sends unasked."""
         return self._add(
             Procedure(
-                self, number, name, msg, None, event=True, readonly=NOT_APPLICABLE, acl=(), family=family, since=since
+                self,
+                number,
+                name,
+                msg,
+                None,
+                event=True,
+                readonly=NOT_APPLICABLE,
+                acl=("none",),
+                family=family,
+                since=since,
             )
         )
 
