@@ -22,6 +22,8 @@ class Kind(Enum):
 HYPERVISORS = ("qemu", "lxc", "xen", "vbox", "bhyve")
 SECONDARIES = ("interface", "network", "nodedev", "nwfilter", "secret", "storage")
 DRIVERS = HYPERVISORS + SECONDARIES
+# Drivers whose daemons a proxy reaches; libvirt has two more that are not of this family.
+REACHED = (*DRIVERS, "ch", "vz")
 
 # The order in which an empty URI is tried: whose socket exists, then (session mode) whose program is installed.
 SYSTEM_PROBE = ("xen", "qemu", "lxc", "vbox", "bhyve")
@@ -116,13 +118,10 @@ ROWS: dict[str, Row] = {
             "virtproxyd",
             Kind.PROXY,
             uris=_ALL_URIS,
-            forwards=DRIVERS,
+            forwards=REACHED,
             local=("test",),
             listens_on_network=True,
         ),
         *_DRIVER_ROWS,
     )
 }
-
-# Whose daemon serves a driver: "xen" -> the row of virtxend.
-BY_SCHEME: dict[str, Row] = {row.scheme: row for row in _DRIVER_ROWS if row.scheme is not None}

@@ -29,6 +29,7 @@ class Clients:
         self._accept = accept
         self._changed = changed
         self._last = 0
+        self._was_full = False
         self._connected: set[int] = set()
         self._anonymous: set[int] = set()
 
@@ -70,5 +71,7 @@ class Clients:
             self._tell()
 
     def _tell(self) -> None:
-        self._accept(not self.full)
+        if self.full != self._was_full:
+            self._was_full = self.full
+            self._accept(not self._was_full)
         self._changed(len(self._connected))

@@ -24,7 +24,7 @@ _FLAGS = [
     ["daemon", "d", "run in the background"],
 ]
 _LISTEN = ["listen", "l", "listen on TCP and TLS as the configuration says"]
-_PARAMETERS = [
+_PARAMETERS: list[list[object]] = [
     ["config", "f", None, "the configuration file"],
     ["timeout", "t", 0, "exit after SECONDS without a client; 0 is never"],
     ["pid-file", "p", None, "the file that holds the process id"],

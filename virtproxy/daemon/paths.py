@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from virtproxy.daemon.catalogue import BY_SCHEME, DRIVERS, Row
+from virtproxy.daemon.catalogue import REACHED, Row
 
 Mode = Literal["system", "session"]
 
@@ -42,7 +42,7 @@ class Places:
 
     def backend_sockets(self) -> dict[str, str]:
         """Return where each driver's daemon listens by default: driver -> socket path."""
-        return {driver: os.path.join(self.run_dir, f"{BY_SCHEME[driver].name}-sock") for driver in DRIVERS}
+        return {driver: os.path.join(self.run_dir, f"virt{driver}d-sock") for driver in REACHED}
 
 
 SYSTEM = Places("system", "/etc/libvirt", "/run/libvirt", "/run", "/var/log/libvirt")

@@ -7,6 +7,7 @@ keep each other out. It must not leave the file behind when it ends in order.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import struct
@@ -48,12 +49,15 @@ class PidFile:
                 fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
             except OSError as error:
                 raise PidFileError(f"cannot write the pid file {self.path}: {reason(error)}") from None
-            if self._lock(fd):
-                break
-            os.close(fd)
-        os.ftruncate(fd, 0)
-        os.write(fd, f"{os.getpid()}\n".encode())
-        self._fd = fd
+            try:
+                if self._lock(fd):
+                    os.ftruncate(fd, 0)
+                    os.write(fd, f"{os.getpid()}\n".encode())
+                    self._fd = fd
+                    return
+            finally:
+                if self._fd != fd:
+                    os.close(fd)
 
     def _lock(self, fd: int) -> bool:
         """Lock ``fd``; False if the file was removed before the lock was had, so another must be opened."""
@@ -61,7 +65,6 @@ class PidFile:
             fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._refuse_if_held(fd)
-            os.close(fd)
             raise PidFileError(f"cannot lock the pid file {self.path}") from None
         try:
             return os.path.samestat(os.fstat(fd), os.stat(self.path))
@@ -77,9 +80,7 @@ class PidFile:
     def release(self) -> None:
         """Remove the file and give up the lock; nothing if it was never had."""
         if self._fd >= 0:
-            try:
+            with contextlib.suppress(OSError):  # somebody else removed it; the lock goes with the descriptor
                 os.unlink(self.path)
-            except OSError:
-                pass  # somebody else removed it, and the lock goes with the descriptor
             os.close(self._fd)
             self._fd = -1

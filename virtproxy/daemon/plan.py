@@ -7,7 +7,6 @@ known to fail at start-up fails here. It must create nothing.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -57,6 +56,7 @@ def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> P
     _check_values(settings)
     inet = endpoints.inet_endpoints(settings) if options.listens else []
     unix = endpoints.unix_endpoints(settings, where)
+    tls, tls_warnings = _tls(settings, where) if any(endpoint.transport == "tls" for endpoint in inet) else (None, [])
     return Plan(
         row=row,
         places=where,
@@ -65,10 +65,10 @@ def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> P
         unix=tuple(unix),
         inet=tuple(inet),
         backends=endpoints.backend_sockets(settings, where),
-        tls=_tls(settings, where) if any(endpoint.transport == "tls" for endpoint in inet) else None,
+        tls=tls,
         pid_file=options.pid_file or where.pid_file(row),
         timeout=options.timeout,
-        warnings=(*settings.warnings, *_without_effect(settings)),
+        warnings=(*settings.warnings, *_without_effect(settings), *tls_warnings),
     )
 
 
@@ -124,7 +124,7 @@ def _check_values(settings: Settings) -> None:
         raise settings.error("host_uuid", "host_uuid must not have all its digits alike")
 
 
-def _tls(settings: Settings, where: Places) -> ServerTls:
+def _tls(settings: Settings, where: Places) -> tuple[ServerTls, list[str]]:
     # Only a daemon that speaks TLS pays for loading OpenSSL.
     from virtproxy.auth.tls import ServerTls
     from virtproxy.auth.tls_settings import TlsSetupError, server_settings
@@ -144,10 +144,9 @@ def _tls(settings: Settings, where: Places) -> ServerTls:
                 priority=settings.text("tls_priority"),
             )
         )
-        tls.check()
+        return tls, tls.check()
     except TlsSetupError as error:
         raise StartupError(f"{settings.place('listen_tls')}: TLS cannot start: {error}", ExitCode.NETWORK) from None
-    return tls
 
 
 # Why a setting that was read and checked does nothing in this version.

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""twistd's plugin for virtnetworkd."""
+
+from __future__ import annotations
+
+from virtproxy.daemon.twistd import DaemonMaker
+
+virtnetworkd = DaemonMaker("virtnetworkd")

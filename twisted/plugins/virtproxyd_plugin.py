@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""twistd's plugin for virtproxyd."""
+
+from __future__ import annotations
+
+from virtproxy.daemon.twistd import DaemonMaker
+
+virtproxyd = DaemonMaker("virtproxyd")

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A daemon's life: open everything, say that it is ready, end when told to or when idle, leave nothing behind.
+
+Called by ``run`` and by the twistd plugins; the reactor is running or about to run. It must not parse options.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from virtproxy import __version__
+from virtproxy.daemon.failure import ExitCode, StartupError, reason
+from virtproxy.daemon.notify import notify
+from virtproxy.daemon.pidfile import PidFile
+from virtproxy.daemon.plan import Plan, check_free
+from virtproxy.daemon.service import Service
+from virtproxy.rpc.transport import StreamReactor
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
+
+
+class Lifecycle:
+    """Carries ``plan`` out; ``finish`` is called when the daemon has been idle for the plan's timeout."""
+
+    _log = Logger()
+
+    def __init__(
+        self, plan: Plan, reactor: StreamReactor, environ: Mapping[str, str], finish: Callable[[], None]
+    ) -> None:
+        self.plan = plan
+        self._reactor = reactor
+        self._environ = environ
+        self._finish = finish
+        self._pid_file = PidFile(plan.pid_file)
+        self._idle: IDelayedCall | None = None
+        self.service: Service | None = None
+
+    def check(self) -> None:
+        """Create nothing, and raise StartupError if a daemon lives here already or a socket cannot be had."""
+        self._pid_file.check()
+        self.plan = check_free(self.plan)
+
+    def open(self) -> None:
+        """Take the pid file and listen; afterwards everything is had or nothing is. Raises StartupError."""
+        self.check()
+        plan = self.plan
+        _make_run_dir(plan)
+        self._pid_file.acquire()
+        service = Service(plan, self._reactor, self._clients_changed)
+        try:
+            service.open()
+        except BaseException:
+            self._pid_file.release()
+            raise
+        self.service = service
+
+    def start(self) -> None:
+        """Serve, and tell the log and the service manager."""
+        if self.service is None:
+            raise RuntimeError("start() before open()")
+        self.service.start()
+        name = self.plan.row.name
+        for warning in self.plan.warnings:
+            self._log.warn("{warning}", warning=warning)
+        for endpoint, address in self.service.listeners.addresses:
+            transport = getattr(endpoint, "transport", "unix")
+            self._log.info("{name} listens on {transport} {address}", name=name, transport=transport, address=address)
+        self._log.info("{name} (virtproxy {version}) is ready", name=name, version=__version__)
+        notify(self._environ, "READY=1")
+        self._clients_changed(0)
+
+    async def stop(self) -> None:
+        """End every client, remove the sockets and the pid file."""
+        notify(self._environ, "STOPPING=1")
+        if self._idle is not None and self._idle.active():
+            self._idle.cancel()
+        if self.service is not None:
+            await self.service.stop()
+        self._pid_file.release()
+        self._log.info("{name} ends", name=self.plan.row.name)
+
+    def reload_asked(self) -> None:
+        """SIGHUP: the settings are read at the start only."""
+        self._log.warn("{name} reads its settings at its start only: restart it", name=self.plan.row.name)
+
+    def _clients_changed(self, count: int) -> None:
+        """Count down to the end while nobody is there."""
+        if not self.plan.timeout:
+            return
+        if self._idle is not None and self._idle.active():
+            self._idle.cancel()
+        self._idle = None if count else self._reactor.callLater(self.plan.timeout, self._finish)
+
+
+def _make_run_dir(plan: Plan) -> None:
+    """Make the mode's own directory if anything goes into it; in session mode nobody else may look into it."""
+    run_dir = plan.places.run_dir
+    files = (plan.pid_file, *(endpoint.path for endpoint in plan.unix))
+    if run_dir not in map(os.path.dirname, files):
+        return
+    before = os.umask(0o022 if plan.places.is_system else 0o077)
+    try:
+        os.makedirs(run_dir, exist_ok=True)
+    except OSError as error:
+        raise StartupError(f"cannot make the directory {run_dir}: {reason(error)}", ExitCode.RUNDIR) from None
+    finally:
+        os.umask(before)

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The daemon's listening sockets on the reactor: opened together, paused together, closed together.
+
+Called by ``service`` with what to do for each accepted socket. It must not decide who may come in.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable
+
+from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
+from virtproxy.daemon.sockets import OpenSocket, open_inet, open_unix
+from virtproxy.rpc.acceptor import Acceptor
+from virtproxy.rpc.transport import StreamReactor
+
+# Takes an accepted socket, the peer's address and the endpoint it came in by.
+Accepted = Callable[[socket.socket, object, UnixEndpoint | InetEndpoint], None]
+
+
+class Listeners:
+    """Every listening socket of a daemon; ``backlog`` is how many clients may wait in each."""
+
+    def __init__(self, reactor: StreamReactor, backlog: int, accepted: Accepted) -> None:
+        self._reactor = reactor
+        self._backlog = backlog
+        self._accepted = accepted
+        self._open: list[OpenSocket] = []
+        self._acceptors: list[Acceptor] = []
+
+    def open(self, endpoints: Iterable[UnixEndpoint | InetEndpoint]) -> None:
+        """Listen on all of ``endpoints``, or on none. Raises SocketError. Accepts nobody before ``resume``."""
+        try:
+            for endpoint in endpoints:
+                self._open_one(endpoint)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open_one(self, endpoint: UnixEndpoint | InetEndpoint) -> None:
+        if isinstance(endpoint, UnixEndpoint):
+            opened: OpenSocket | None = open_unix(endpoint, self._backlog)
+        else:
+            opened = open_inet(endpoint, self._backlog)
+        if opened is not None:
+            self._open.append(opened)
+            acceptor = Acceptor(
+                self._reactor, opened.socket, lambda sock, address: self._accepted(sock, address, endpoint)
+            )
+            self._acceptors.append(acceptor)
+
+    @property
+    def addresses(self) -> list[tuple[UnixEndpoint | InetEndpoint, str]]:
+        """What is listened on, with the port the kernel chose where the endpoint asked for any."""
+        return [(opened.endpoint, _name(opened)) for opened in self._open]
+
+    def resume(self) -> None:
+        """Accept clients."""
+        for acceptor in self._acceptors:
+            acceptor.resume()
+
+    def pause(self) -> None:
+        """Leave new clients waiting in the kernel."""
+        for acceptor in self._acceptors:
+            acceptor.pause()
+
+    def close(self) -> None:
+        """Stop listening and remove the UNIX sockets."""
+        for acceptor in self._acceptors:
+            acceptor.pause()
+        for opened in self._open:
+            opened.remove()
+        self._acceptors.clear()
+        self._open.clear()
+
+
+def _name(opened: OpenSocket) -> str:
+    if isinstance(opened.endpoint, UnixEndpoint):
+        return opened.endpoint.path
+    return inet_name(opened.socket.getsockname())
+
+
+def inet_name(address: object) -> str:
+    """Return an IP address and port as text, for logs: ``[::1]:16514``."""
+    if not isinstance(address, tuple) or len(address) < 2:
+        return "unknown"
+    return f"[{address[0]}]:{address[1]}" if ":" in str(address[0]) else f"{address[0]}:{address[1]}"

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A daemon as one thing: its listeners, its clients, its router.
+
+``lifecycle`` opens, starts and stops it. Each accepted socket becomes a connection with a session of its own;
+from there on ``rpc`` and ``routing`` have it. It must not read the configuration: the plan has everything.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from functools import partial
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from virtproxy.auth.gate import Gate
+from virtproxy.auth.peercred import identity_of_unix
+from virtproxy.daemon.clients import Clients
+from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
+from virtproxy.daemon.listeners import Listeners, inet_name
+from virtproxy.daemon.locals import local_drivers
+from virtproxy.daemon.plan import Plan
+from virtproxy.daemon.watched import Watched
+from virtproxy.identity import Identity
+from virtproxy.routing.router import Router
+from virtproxy.routing.session import Session
+from virtproxy.rpc.server import ServerConnection, ServerSettings
+from virtproxy.rpc.transport import SocketTransport, StreamProtocol, StreamReactor
+
+# How long clients may take to swallow what is queued for them when the daemon ends.
+FAREWELL_SECONDS = 2.0
+
+
+class Service:
+    """Serves the clients of one daemon as ``plan`` says. ``changed`` is called with the number of clients."""
+
+    _log = Logger()
+
+    def __init__(self, plan: Plan, reactor: StreamReactor, changed: Callable[[int], None] = lambda count: None) -> None:
+        settings = plan.settings
+        self._plan = plan
+        self._reactor = reactor
+        self._router = Router(reactor, plan.places.mode, plan.backends, local_drivers(plan.row))
+        self._settings = ServerSettings(
+            max_requests=settings.number("max_client_requests"),
+            keepalive_interval=settings.number("keepalive_interval"),
+            keepalive_count=settings.number("keepalive_count"),
+        )
+        self.listeners = Listeners(reactor, settings.number("max_queued_clients"), self._accepted)
+        self.clients = Clients(
+            settings.number("max_clients"), settings.number("max_anonymous_clients"), self._accept, changed
+        )
+        # By client number: what ends it.
+        self._ends: dict[int, Callable[[str], None]] = {}
+        self._stopping: Deferred[None] | None = None
+
+    def open(self) -> None:
+        """Listen, without accepting yet. Raises SocketError."""
+        self.listeners.open((*self._plan.unix, *self._plan.inet))
+
+    def start(self) -> None:
+        """Accept clients."""
+        self.listeners.resume()
+
+    async def stop(self) -> None:
+        """Accept nobody more, remove the sockets and say farewell to every client."""
+        self.listeners.close()
+        if not self._ends:
+            return
+        self._stopping = Deferred()
+        timeout = self._reactor.callLater(FAREWELL_SECONDS, self._stopping.callback, None)
+        for end in list(self._ends.values()):
+            end("the daemon stops")
+        await self._stopping
+        if timeout.active():
+            timeout.cancel()
+
+    def _accept(self, accept: bool) -> None:
+        if accept:
+            self.listeners.resume()
+        else:
+            self._log.warn(
+                "{clients} clients, {anonymous} of them not authenticated: new ones wait "
+                "(max_clients, max_anonymous_clients)",
+                clients=len(self.clients),
+                anonymous=self.clients.anonymous,
+            )
+            self.listeners.pause()
+
+    def _accepted(self, sock: socket.socket, address: object, endpoint: UnixEndpoint | InetEndpoint) -> None:
+        number = self.clients.joined()
+        if number is None:
+            self._log.warn("a client was turned away: max_clients are connected")
+            sock.close()
+            return
+        try:
+            self._serve(number, sock, address, endpoint)
+        except Exception:
+            self._log.failure("a client could not be served")
+            sock.close()
+            self._left(number)
+
+    def _serve(self, number: int, sock: socket.socket, address: object, endpoint: UnixEndpoint | InetEndpoint) -> None:
+        if isinstance(endpoint, UnixEndpoint):
+            auth = "auth_unix_ro" if endpoint.readonly else "auth_unix_rw"
+            identity = identity_of_unix(sock, endpoint.readonly)
+            self._begin(number, sock, self._connection(number, auth, identity), identity.describe())
+            return
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        peer = inet_name(address)
+        if endpoint.transport == "tcp":
+            identity = Identity(transport="tcp", address=peer)
+            self._begin(number, sock, self._connection(number, "auth_tcp", identity), peer)
+        else:
+            self._serve_tls(number, sock, peer)
+
+    def _begin(self, number: int, sock: socket.socket, protocol: StreamProtocol, peer: str) -> None:
+        SocketTransport(self._reactor, sock, protocol, peer).start()
+        self._log.debug("client {number} connected: {peer}", number=number, peer=peer)
+
+    def _serve_tls(self, number: int, sock: socket.socket, peer: str) -> None:
+        tls = self._plan.tls
+        if tls is None:
+            raise RuntimeError("a TLS endpoint in a plan without certificates")
+        inner = tls.wrap(self._reactor, peer, partial(self._connection, number, "auth_tls"))
+        protocol = Watched(inner, lambda: self._left(number))
+        self._ends[number] = protocol.close
+        self._begin(number, sock, protocol, peer)
+
+    def _connection(self, number: int, auth: str, identity: Identity) -> ServerConnection:
+        """Return the connection of a client that is known by now."""
+        gate = Gate(self._plan.settings.text(auth) or "none")
+        connection = ServerConnection(
+            self._reactor,
+            self._settings,
+            lambda client: Session(client, gate, self._router, identity),
+            lambda client: self._left(number),
+        )
+        self._ends[number] = connection.close
+        if gate.authenticated:
+            self.clients.authenticated(number)
+        return connection
+
+    def _left(self, number: int) -> None:
+        if self._ends.pop(number, None) is not None:
+            self._log.debug("client {number} is gone", number=number)
+        self.clients.left(number)
+        if self._stopping is not None and not self._ends and not self._stopping.called:
+            self._stopping.callback(None)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The daemons as twistd plugins: ``twistd -n virtproxyd -f FILE``.
+
+The files in twisted/plugins make one ``DaemonMaker`` each. Under twistd its options choose the reactor, the
+log and the background. It must load nothing of the daemon until it is run: twistd loads every plugin.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from twisted.application.service import IService, IServiceMaker, Service
+from twisted.plugin import IPlugin
+from zope.interface import implementer
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from virtproxy.daemon.failure import StartupError
+    from virtproxy.daemon.lifecycle import Lifecycle
+    from virtproxy.daemon.options import DaemonOptions
+
+
+@implementer(IPlugin, IServiceMaker)
+class DaemonMaker:
+    """Makes the twistd service of the daemon ``tapname``."""
+
+    def __init__(self, tapname: str) -> None:
+        self.tapname = tapname
+        self.description = f"virtproxy's {tapname}"
+
+    @property
+    def options(self) -> type[DaemonOptions]:
+        """The class of its command-line options."""
+        from virtproxy.daemon.catalogue import ROWS
+        from virtproxy.daemon.options import options_for
+
+        return options_for(ROWS[self.tapname])
+
+    def makeService(self, options: DaemonOptions) -> IService:
+        """Return the daemon, checked but not opened. Exits with a message if it could not start."""
+        from virtproxy.daemon.failure import StartupError
+        from virtproxy.daemon.lifecycle import Lifecycle
+        from virtproxy.daemon.log import add_outputs
+        from virtproxy.daemon.plan import make_plan
+        from virtproxy.daemon.reactors import installed
+
+        if options.background:
+            _exit(StartupError("twistd runs in the background by itself, unless it gets -n: leave --daemon out"))
+        try:
+            reactor = installed()
+            plan = make_plan(options, os.environ, os.geteuid())
+            add_outputs(plan.log, plan.row.name)
+            lifecycle = Lifecycle(plan, reactor, os.environ, reactor.stop)
+            lifecycle.check()
+        except StartupError as error:
+            _exit(error)
+        return DaemonService(lifecycle)
+
+
+class DaemonService(Service):
+    """A daemon between twistd and its lifecycle."""
+
+    def __init__(self, lifecycle: Lifecycle) -> None:
+        self._lifecycle = lifecycle
+
+    def privilegedStartService(self) -> None:
+        """Take the pid file and the sockets."""
+        from virtproxy.daemon.failure import StartupError
+
+        try:
+            self._lifecycle.open()
+        except StartupError as error:
+            _exit(error)
+
+    def startService(self) -> None:
+        """Serve."""
+        self.running = True
+        self._lifecycle.start()
+
+    def stopService(self) -> Deferred[None]:
+        """End in order."""
+        from twisted.internet.defer import ensureDeferred
+
+        self.running = False
+        return ensureDeferred(self._lifecycle.stop())
+
+
+def _exit(error: StartupError) -> NoReturn:
+    """End twistd with a message in place of the traceback it would print."""
+    print(error.message, file=sys.stderr)
+    sys.exit(int(error.exit_code))
