@@ -1,4 +1,21 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The test driver: a pretended host in memory."""
+"""The test driver, `test:///default`: a pretended host in memory, for demonstrations and for tests of clients.
+
+All its clients share one host; when the last one leaves, everything is put back as it was. Nothing outside
+the process is touched.
+"""
 
 from __future__ import annotations
+
+from virtproxy.drivers.test.lifecycle import Lifecycle
+from virtproxy.drivers.test.lookups import Lookups
+from virtproxy.drivers.test.reports import Reports
+from virtproxy.drivers.test.settings import Settings
+
+__all__ = ["TestDriver"]
+
+
+class TestDriver(Lookups, Lifecycle, Settings, Reports):
+    """The whole driver."""
+
+    __test__ = False

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A driver in this process, seen by a session as a backend: frames in, frames out.
+
+One per client and driver. It decodes, asks the read-only gate and the access decision, runs the driver's
+method, checks what the method did and encodes the answer. Every call is answered exactly once; whatever a
+driver raises becomes an error reply and never reaches the session.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+
+from virtproxy.access.decision import Access, EveryoneMay
+from virtproxy.access.origin import error_domain
+from virtproxy.access.readonly import refused
+from virtproxy.access.rules import rules_of
+from virtproxy.driver.base import Driver
+from virtproxy.driver.call import Call
+from virtproxy.driver.events import EventKind, Registrations
+from virtproxy.driver.lists import check_room, fitted
+from virtproxy.driver.registration import REGISTERS, SERVED
+from virtproxy.errors import VirtError, internal, no_support, rpc
+from virtproxy.identity import Identity
+from virtproxy.protocol import lxc, qemu, remote
+from virtproxy.protocol.schema import Procedure, error_frame
+from virtproxy.routing.backend import Backend, BackendClient
+from virtproxy.routing.families import Target
+from virtproxy.wire.codec import WireError
+from virtproxy.wire.frame import Frame
+
+PROGRAMS = {program.number: program for program in (remote.PROGRAM, qemu.PROGRAM, lxc.PROGRAM)}
+# What a client that does not read may leave waiting here before it is given up, in bytes.
+WAITING_MAX = 8 * 1024 * 1024
+CONNECT_RO = 1
+_EVERYONE = EveryoneMay()
+_log = Logger()
+
+
+class LocalBackend:
+    """Implements `routing.backend.Backend` for one client of `driver`."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        client: BackendClient,
+        identity: Identity,
+        *,
+        uri: str,
+        readonly: bool = False,
+        access: Access = _EVERYONE,
+    ) -> None:
+        self.driver = driver
+        self.client = client
+        self.identity = identity
+        self.readonly = readonly
+        self.uri = uri
+        self.access = access
+        self.registrations = Registrations()
+        self._running: set[Deferred[None]] = set()
+        self._paused = False
+        self._waiting: deque[Frame] = deque()
+        self._waiting_size = 0
+        self._joined = False
+        self._closed = False
+
+    def join(self) -> None:
+        """Become one of the driver's clients; VirtError if it does not serve the URI."""
+        self.driver.check_uri(self.uri)
+        self.driver.subscribers.join(self._event)
+        self._joined = True
+
+    # The session's side
+
+    async def open(self) -> None:
+        """The same as `join`, for a session."""
+        self.join()
+
+    async def set_identity(self, identity: Identity) -> None:
+        """The client speaks for `identity` from now on."""
+        self.identity = identity
+
+    def call(self, frame: Frame) -> None:
+        """Serve one call and answer it."""
+        if self._closed:
+            return
+        running = Deferred.fromCoroutine(self._answer(frame))
+        if not running.called:
+            self._running.add(running)
+            running.addBoth(self._ended, running)
+
+    def stream(self, frame: Frame) -> None:
+        """Drop a packet: no stream is open here."""
+
+    def pause(self) -> None:
+        """Hold events back until `resume`; replies are bounded by the calls that may be in flight."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Let go what waited."""
+        self._paused = False
+        while self._waiting and not self._paused:
+            frame = self._waiting.popleft()
+            self._waiting_size -= len(frame.raw)
+            self.client.send(frame)
+
+    def close(self) -> None:
+        """Forget the client: cancel its calls, drop its registrations, answer nothing more."""
+        if self._closed:
+            return
+        self._closed = True
+        self._waiting.clear()
+        for running in list(self._running):
+            running.cancel()
+        if self._joined:
+            self.driver.subscribers.leave(self._event)
+            if not self.driver.subscribers:
+                self.driver.last_client_left()
+
+    # A call's way
+
+    async def _answer(self, frame: Frame) -> None:
+        try:
+            reply = await self._serve(frame)
+        except VirtError as error:
+            reply = self._error(frame, error)
+        except Exception:
+            if self._closed:
+                return
+            _log.failure("driver {name} failed in procedure {number}", name=self.driver.name, number=frame.procedure)
+            detail = f"driver '{self.driver.name}' failed; its log has the details"
+            reply = self._error(frame, internal(detail, self.driver.error_domain))
+        if not self._closed:
+            self.client.reply(reply)
+
+    async def _serve(self, frame: Frame) -> Frame:
+        procedure = find_procedure(frame)
+        try:
+            args = procedure.decode_args(frame)
+        except WireError as error:
+            raise rpc(f"Unable to decode message payload: {error}") from None
+        call = self._new_call(procedure, args, frame)
+        try:
+            ret = await self._invoke(call, args)
+        finally:
+            call.close_fds()
+        try:
+            return procedure.reply_frame(frame.serial, fitted(procedure, args, ret))
+        except (WireError, ValueError) as error:
+            raise rpc(f"{procedure.name}: the result does not fit a reply: {error}") from None
+
+    async def _invoke(self, call: Call, args: Any) -> Any:
+        procedure = call.procedure
+        denied = refused(procedure, args) if self.readonly else None
+        if denied is not None:
+            raise denied
+        check_room(procedure, args)
+        served = SERVED.get(procedure.number) if procedure.program is remote.PROGRAM else None
+        if served is not None:
+            call.authorize_connection()
+            return served(self, call, args)
+        method = self.driver.method(procedure)
+        if method is None:
+            raise no_support(procedure.api or procedure.name, error_domain(procedure))
+        call.authorize_connection()
+        ret = await method(call, args)
+        call.check_complete()
+        return ret
+
+    def _new_call(self, procedure: Procedure[Any, Any], args: Any, frame: Frame) -> Call:
+        return Call(
+            procedure,
+            args,
+            driver=self.driver.name,
+            error_domain=self.driver.error_domain,
+            identity=self.identity,
+            readonly=self.readonly,
+            uri=self.uri,
+            access=self.access,
+            fds=frame.fds,
+        )
+
+    def _error(self, frame: Frame, error: VirtError) -> Frame:
+        return error_frame(frame.program, frame.version, frame.procedure, frame.serial, error.to_net())
+
+    def _ended(self, result: Any, running: Deferred[None]) -> None:
+        self._running.discard(running)
+        if result is not None and not result.check(CancelledError):
+            _log.failure("a call of driver {name} was lost", failure=result, name=self.driver.name)
+
+    # Events
+
+    def _event(self, kind: EventKind, subject: Any, reference: Any, values: tuple[Any, ...]) -> None:
+        messages = list(self.registrations.messages(kind, reference, values))
+        if messages and self._may_hear(kind, subject):
+            for event, message in messages:
+                self._send(event.event_frame(message))
+
+    def _may_hear(self, kind: EventKind, subject: Any) -> bool:
+        for rule in rules_of(REGISTERS[kind.event_class].aclfilter):
+            if not self.access.permits(self.identity, self.driver.name, rule.kind, rule.permission, subject):
+                return False
+        return True
+
+    def _send(self, frame: Frame) -> None:
+        if not self._paused:
+            self.client.send(frame)
+            return
+        self._waiting.append(frame)
+        self._waiting_size += len(frame.raw)
+        if self._waiting_size > WAITING_MAX:
+            self.close()
+            self.client.backend_lost(self, internal("the client does not read its events"))
+
+
+def find_procedure(frame: Frame) -> Procedure[Any, Any]:
+    """The declaration of the procedure that `frame` calls; VirtError RPC if there is none, or it is an event."""
+    program = PROGRAMS.get(frame.program)
+    if program is None or program.version != frame.version:
+        raise rpc(f"Cannot find program {frame.program} version {frame.version}")
+    procedure = program.procedures.get(frame.procedure)
+    if procedure is None or procedure.event:
+        raise rpc(f"unknown procedure: {frame.procedure}")
+    return procedure
+
+
+def opener(driver: Driver) -> Callable[[Target, int, Identity, BackendClient], Backend]:
+    """What a router wants of a local driver: makes a backend per client, all on this one `driver`."""
+
+    def backend(target: Target, flags: int, identity: Identity, client: BackendClient) -> Backend:
+        return LocalBackend(driver, client, identity, uri=target.uri, readonly=bool(flags & CONNECT_RO))
+
+    return backend

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a driver derives from: a class whose methods say which procedure they implement.
+
+A driver holds the state that all its clients share; each client reaches it through a `LocalBackend`. The
+table of procedures is made when the class is, from the methods of the class and its bases, and belongs to
+that class alone. A driver never sees frames or sockets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, ClassVar, TypeVar
+
+from virtproxy.driver.call import Call
+from virtproxy.driver.events import EventClass, Subscribers
+from virtproxy.errors import no_connect
+from virtproxy.protocol.errors import ErrorDomain
+from virtproxy.protocol.schema import Procedure
+from virtproxy.wire.codec import Struct
+
+D = TypeVar("D", bound="Driver")
+A = TypeVar("A", bound=Struct | None)
+R = TypeVar("R", bound=Struct | None)
+
+Method = Callable[[D, Call, A], Coroutine[Any, Any, R]]
+_MARK = "__implements__"
+Key = tuple[int, int]
+
+
+def implements(procedure: Procedure[A, R]) -> Callable[[Method[D, A, R]], Method[D, A, R]]:
+    """Mark an async method `(self, call, args) -> result` as the one that serves `procedure`.
+
+    A procedure without arguments passes None, one without a result returns None. TypeError for an event.
+    """
+    if procedure.event:
+        raise TypeError(f"{procedure.name} is an event: a driver emits it")
+
+    def mark(method: Method[D, A, R]) -> Method[D, A, R]:
+        setattr(method, _MARK, procedure)
+        return method
+
+    return mark
+
+
+class Driver:
+    """The base of every driver.
+
+    `name` is the scheme of its URIs and the stem of its daemon's name; `error_domain` is what its own
+    errors carry; `event_classes` are the classes of events it emits; `features` are the driver feature
+    numbers it answers with yes, beyond those that every driver has.
+    """
+
+    name: ClassVar[str]
+    error_domain: ClassVar[ErrorDomain] = ErrorDomain.NONE
+    event_classes: ClassVar[frozenset[EventClass]] = frozenset()
+    features: ClassVar[frozenset[int]] = frozenset()
+    methods: ClassVar[dict[Key, str]] = {}
+
+    def __init_subclass__(cls, **rest: object) -> None:
+        super().__init_subclass__(**rest)
+        cls.methods = dict(_procedure_table(cls))
+
+    def __init__(self) -> None:
+        self.subscribers = Subscribers()
+
+    def method(self, procedure: Procedure[Any, Any]) -> Callable[[Call, Any], Coroutine[Any, Any, Any]] | None:
+        """The bound method that serves `procedure`, or None if the driver has none."""
+        found = self.methods.get((procedure.program.number, procedure.number))
+        return None if found is None else getattr(self, found)
+
+    def check_uri(self, uri: str) -> None:
+        """Raise VirtError if this driver does not serve `uri`."""
+        if uri.partition(":")[0].partition("+")[0] != self.name:
+            raise no_connect(uri)
+
+    def emit(self, event: Procedure[Any, Any], subject: Any, *values: Any) -> None:
+        """Tell every subscriber of `event` about `subject`; `values` are the message's further fields.
+
+        `event` is the modern event (with a callback id); legacy subscribers get its legacy form.
+        """
+        self.subscribers.emit(event, subject, values)
+
+    def last_client_left(self) -> None:
+        """Called when no client is connected any more."""
+
+
+def _procedure_table(cls: type[Driver]) -> Iterator[tuple[Key, str]]:
+    """The implemented procedures of `cls`; TypeError if two methods claim one."""
+    seen: dict[Key, str] = {}
+    for attribute in dir(cls):
+        procedure = _marked(cls, attribute)
+        if procedure is None:
+            continue
+        key = (procedure.program.number, procedure.number)
+        if key in seen:
+            raise TypeError(f"{cls.__name__}: both {seen[key]} and {attribute} implement {procedure.name}")
+        seen[key] = attribute
+        yield key, attribute
+
+
+def _marked(cls: type[Driver], attribute: str) -> Procedure[Any, Any] | None:
+    """The procedure that the method `attribute` implements; an override keeps its base's mark."""
+    for base in cls.__mro__:
+        procedure = getattr(base.__dict__.get(attribute), _MARK, None)
+        if isinstance(procedure, Procedure):
+            return procedure
+    return None

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Calls a driver's procedures as a client would, without a socket: for the tests of drivers.
+
+Everything is encoded and decoded for real, so what a test sees is what a client gets.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import count
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from virtproxy.access.decision import Access, EveryoneMay
+from virtproxy.driver.backend import PROGRAMS, LocalBackend
+from virtproxy.driver.base import Driver
+from virtproxy.errors import VirtError
+from virtproxy.identity import Identity
+from virtproxy.protocol.schema import Procedure, decode_error
+from virtproxy.routing.backend import Backend
+from virtproxy.wire.codec import Struct
+from virtproxy.wire.frame import CALL, ERROR, Frame, pack
+
+A = TypeVar("A", bound=Struct | None)
+R = TypeVar("R", bound=Struct | None)
+
+
+class DriverHarness:
+    """One client of a driver. `events` collects (event procedure, message) in order; `lost` the errors of a loss."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        *,
+        uri: str = "",
+        readonly: bool = False,
+        identity: Identity | None = None,
+        access: Access | None = None,
+    ) -> None:
+        self.events: list[tuple[Procedure[Any, Any], Any]] = []
+        self.lost: list[VirtError] = []
+        self._serials = count(1)
+        self._waiting: dict[int, Deferred[Frame]] = {}
+        who = identity or Identity(uid=os.getuid(), pid=os.getpid())
+        where = uri or f"{driver.name}:///default"
+        self.backend = LocalBackend(driver, self, who, uri=where, readonly=readonly, access=access or EveryoneMay())
+        self.backend.join()
+
+    async def call(self, procedure: Procedure[A, R], args: A) -> R:
+        """Make a call and return its result; VirtError if it is answered with an error."""
+        frame = await self.call_raw(procedure.call_frame(next(self._serials), args))
+        if frame.status == ERROR:
+            raise VirtError.from_net(decode_error(frame))
+        return procedure.decode_ret(frame)
+
+    async def call_bytes(self, program: int, number: int, payload: bytes, version: int = 1) -> Frame:
+        """Make a call with any bytes as its arguments and return the reply's frame."""
+        return await self.call_raw(pack(program, version, number, CALL, next(self._serials), 0, payload))
+
+    async def call_raw(self, frame: Frame) -> Frame:
+        """Hand a frame to the backend and wait for its reply."""
+        waiting: Deferred[Frame] = Deferred()
+        self._waiting[frame.serial] = waiting
+        self.backend.call(frame)
+        return await waiting
+
+    def close(self) -> None:
+        """Leave, as a client does that disconnects."""
+        self.backend.close()
+
+    # What a backend asks of its client
+
+    def reply(self, frame: Frame) -> None:
+        self._waiting.pop(frame.serial).callback(frame)
+
+    def send(self, frame: Frame) -> None:
+        event = PROGRAMS[frame.program].procedures[frame.procedure]
+        self.events.append((event, event.decode_args(frame)))
+
+    def backend_full(self, backend: Backend) -> None:
+        """A local backend takes everything."""
+
+    def backend_drained(self, backend: Backend) -> None:
+        """A local backend takes everything."""
+
+    def backend_lost(self, backend: Backend, error: VirtError) -> None:
+        self.lost.append(error)

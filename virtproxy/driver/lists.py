@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The checks around list calls that no driver should have to write.
+
+Old list calls say how many results they have room for; newer ones whether they want the results or only
+their number. The local backend asks before and after the driver's method.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from virtproxy.driver.sizes import LIST_LIMITS
+from virtproxy.errors import internal, rpc
+from virtproxy.protocol.schema import Procedure
+
+
+def check_room(procedure: Procedure[Any, Any], args: Any) -> None:
+    """Refuse a count of wanted results that is negative or over what a reply can hold (VirtError)."""
+    limit = LIST_LIMITS.get(procedure.number)
+    if limit is None or args is None:
+        return
+    wanted = getattr(args, limit.field)
+    if limit.field == "nparams":
+        if wanted < 0:
+            raise internal("nparams must be non-negative")
+        if wanted > limit.maximum:
+            raise internal("nparams too large")
+    elif wanted < 0:
+        raise rpc(f"{limit.field} must be non-negative")
+    elif wanted > limit.maximum:
+        raise rpc(f"{limit.field} > {limit.name}")
+
+
+def fitted(procedure: Procedure[Any, Any], args: Any, ret: Any) -> Any:
+    """The result as the caller asked for it: cut to the wanted count, or the count alone."""
+    if ret is None or args is None:
+        return ret
+    if getattr(args, "need_results", 1) == 0:
+        return type(ret)(*([] if isinstance(value, list) else value for value in ret))
+    limit = LIST_LIMITS.get(procedure.number)
+    if limit is None or limit.field == "nparams":
+        return ret
+    wanted = getattr(args, limit.field)
+    return type(ret)(*(value[:wanted] if isinstance(value, list) else value for value in ret))

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The pretended guests: one object a domain, and the table that finds them.
+
+No protocol procedure lives here; the driver's methods call these. A guest has a live document while it
+runs and a config document if it is persistent; one without either is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import IntEnum
+from itertools import count
+from uuid import UUID
+
+from virtproxy.driver import ErrorCode, ErrorDomain, VirtError, remote
+from virtproxy.drivers.test.document import DomainDocument
+
+
+class State(IntEnum):
+    """The domain states the driver uses, as the public API numbers them."""
+
+    RUNNING = 1
+    PAUSED = 3
+    SHUTOFF = 5
+
+
+def invalid(detail: str, domain: ErrorDomain = ErrorDomain.TEST) -> VirtError:
+    """The operation does not fit the domain's state."""
+    return VirtError.of(ErrorCode.OPERATION_INVALID, detail, domain=domain)
+
+
+class Guest:
+    """One domain. `state` and `reason` are the public API's numbers."""
+
+    def __init__(self, document: DomainDocument) -> None:
+        self.name = document.name
+        self.uuid = document.uuid
+        self.id = -1
+        self.state = State.SHUTOFF
+        self.reason = 0
+        self.live: DomainDocument | None = None
+        self.config: DomainDocument | None = None
+        self.autostart = False
+        self.managed_save = False
+        self.was_defined = False
+
+    def ref(self) -> remote.NonnullDomain:
+        """How the protocol names it."""
+        return remote.NonnullDomain(name=self.name, uuid=self.uuid, id=self.id)
+
+    @property
+    def active(self) -> bool:
+        """Whether it has a live document: running or paused."""
+        return self.live is not None
+
+    @property
+    def persistent(self) -> bool:
+        """Whether it outlives a stop."""
+        return self.config is not None
+
+    @property
+    def document(self) -> DomainDocument:
+        """What describes it now."""
+        document = self.live or self.config
+        if document is None:
+            raise self.gone()
+        return document
+
+    def active_document(self) -> DomainDocument:
+        """The live document; VirtError if it is not running."""
+        if self.live is None:
+            raise invalid("domain is not running", ErrorDomain.DOMAIN)
+        return self.live
+
+    def config_document(self) -> DomainDocument:
+        """The persistent document; VirtError if it is transient."""
+        if self.config is None:
+            raise invalid("transient domains do not have any persistent config", ErrorDomain.DOMAIN)
+        return self.config
+
+    def start(self, document: DomainDocument, id: int, reason: int) -> None:
+        """Run from a copy of `document`."""
+        self.live = document.copy()
+        self.id = id
+        self.state, self.reason = State.RUNNING, reason
+        self.managed_save = False
+
+    def stop(self, reason: int) -> None:
+        """End the run. A transient guest keeps its last number for the event that tells of it."""
+        self.state, self.reason = State.SHUTOFF, reason
+        self.live = None
+        if self.persistent:
+            self.id = -1
+
+    def gone(self) -> VirtError:
+        """The error for a reference to a guest that is not there."""
+        return no_such_guest(self.uuid, self.name)
+
+
+def no_such_guest(uuid: bytes, name: str) -> VirtError:
+    """No guest has that UUID."""
+    detail = f"no domain with matching uuid '{UUID(bytes=uuid)}' ({name})"
+    return VirtError.of(ErrorCode.NO_DOMAIN, detail, domain=ErrorDomain.TEST)
+
+
+class Guests:
+    """All guests of one pretended host, in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self._by_uuid: dict[bytes, Guest] = {}
+        self._ids = count(1)
+
+    def __iter__(self) -> Iterator[Guest]:
+        return iter(list(self._by_uuid.values()))
+
+    def next_id(self) -> int:
+        """A number for a guest that starts; never used again."""
+        return next(self._ids)
+
+    def by_ref(self, ref: remote.NonnullDomain) -> Guest:
+        """The guest a client speaks of; VirtError NO_DOMAIN if there is none."""
+        guest = self._by_uuid.get(ref.uuid)
+        if guest is None:
+            raise no_such_guest(ref.uuid, ref.name)
+        return guest
+
+    def by_uuid(self, uuid: bytes) -> Guest:
+        """The guest with that UUID; VirtError NO_DOMAIN."""
+        return self._only([guest for guest in self if guest.uuid == uuid])
+
+    def by_name(self, name: str) -> Guest:
+        """The guest called that; VirtError NO_DOMAIN."""
+        return self._only([guest for guest in self if guest.name == name])
+
+    def by_id(self, id: int) -> Guest:
+        """The running guest with that number; VirtError NO_DOMAIN."""
+        return self._only([guest for guest in self if guest.active and guest.id == id])
+
+    def place(self, document: DomainDocument, *, must_be_stopped: bool) -> Guest:
+        """The guest that `document` is about: the one of that name and UUID, else a new one.
+
+        VirtError OPERATION_FAILED if name or UUID is another's, or if it runs although it must not.
+        """
+        found = self._by_uuid.get(document.uuid)
+        if found is None:
+            for guest in self:
+                if guest.name == document.name:
+                    raise _clash(f"domain '{guest.name}' already exists with uuid {UUID(bytes=guest.uuid)}")
+            found = self._by_uuid[document.uuid] = Guest(document)
+        elif found.name != document.name:
+            raise _clash(f"domain '{found.name}' is already defined with uuid {UUID(bytes=found.uuid)}")
+        elif must_be_stopped and found.active:
+            raise invalid(f"domain '{found.name}' is already active", ErrorDomain.DOMAIN)
+        return found
+
+    def forget(self, guest: Guest) -> None:
+        """Drop a guest that neither runs nor is persistent; others stay."""
+        if not guest.active and not guest.persistent:
+            self._by_uuid.pop(guest.uuid, None)
+
+    def _only(self, found: list[Guest]) -> Guest:
+        if not found:
+            raise VirtError.of(ErrorCode.NO_DOMAIN, domain=ErrorDomain.TEST)
+        return found[0]
+
+
+def _clash(detail: str) -> VirtError:
+    return VirtError.of(ErrorCode.OPERATION_FAILED, detail, domain=ErrorDomain.DOMAIN)

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Making, starting, stopping and dropping domains, and the events that tell of it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from virtproxy.driver import Call, ErrorCode, implements, remote
+from virtproxy.drivers.test.document import DomainDocument
+from virtproxy.drivers.test.guests import Guest, State, invalid
+from virtproxy.drivers.test.host import TestHost
+
+
+class Event(IntEnum):
+    """Lifecycle events, as the public API numbers them."""
+
+    DEFINED = 0
+    UNDEFINED = 1
+    STARTED = 2
+    SUSPENDED = 3
+    RESUMED = 4
+    STOPPED = 5
+
+
+# Details of events, and reasons of states; both are numbered per event and per state.
+ADDED, UPDATED, REMOVED = 0, 1, 0
+STARTED_BOOTED = 0
+PAUSED_BY_USER, RESUMED_UNPAUSED = 0, 0
+STOPPED_SHUTDOWN, STOPPED_DESTROYED, STOPPED_SAVED = 0, 1, 4
+RUNNING_BOOTED, RUNNING_UNPAUSED = 1, 5
+PAUSED_USER = 1
+SHUTOFF_SHUTDOWN, SHUTOFF_DESTROYED, SHUTOFF_SAVED = 1, 2, 5
+
+START_VALIDATE = 1 << 4
+DEFINE_VALIDATE = 1
+DESTROY_GRACEFUL = 1
+UNDEFINE_MANAGED_SAVE, UNDEFINE_SNAPSHOTS, UNDEFINE_CHECKPOINTS = 1, 2, 16
+REBOOT_MODES = 0x1F
+SAVE_FLAGS = 0b111
+
+
+class Lifecycle(TestHost):
+    """What changes whether a domain is there and whether it runs."""
+
+    @implements(remote.DOMAIN_CREATE_XML)
+    async def create_xml(self, call: Call, args: remote.DomainCreateXmlArgs) -> remote.DomainCreateXmlRet:
+        call.check_flags(args.flags, START_VALIDATE)
+        document = DomainDocument(args.xml_desc)
+        call.authorize(document)
+        guest = self.guests.place(document, must_be_stopped=True)
+        self._start(guest, document)
+        return remote.DomainCreateXmlRet(dom=guest.ref())
+
+    @implements(remote.DOMAIN_DEFINE_XML)
+    async def define(self, call: Call, args: remote.DomainDefineXmlArgs) -> remote.DomainDefineXmlRet:
+        return remote.DomainDefineXmlRet(dom=self._define(call, args.xml))
+
+    @implements(remote.DOMAIN_DEFINE_XML_FLAGS)
+    async def define_flags(self, call: Call, args: remote.DomainDefineXmlFlagsArgs) -> remote.DomainDefineXmlFlagsRet:
+        call.check_flags(args.flags, DEFINE_VALIDATE)
+        return remote.DomainDefineXmlFlagsRet(dom=self._define(call, args.xml))
+
+    @implements(remote.DOMAIN_UNDEFINE)
+    async def undefine(self, call: Call, args: remote.DomainUndefineArgs) -> None:
+        self._undefine(call, args.dom, 0)
+
+    @implements(remote.DOMAIN_UNDEFINE_FLAGS)
+    async def undefine_flags(self, call: Call, args: remote.DomainUndefineFlagsArgs) -> None:
+        call.check_flags(args.flags, UNDEFINE_MANAGED_SAVE, UNDEFINE_SNAPSHOTS, UNDEFINE_CHECKPOINTS)
+        self._undefine(call, args.dom, args.flags)
+
+    @implements(remote.DOMAIN_CREATE)
+    async def create(self, call: Call, args: remote.DomainCreateArgs) -> None:
+        self._create(call, args.dom)
+
+    @implements(remote.DOMAIN_CREATE_WITH_FLAGS)
+    async def create_flags(self, call: Call, args: remote.DomainCreateWithFlagsArgs) -> remote.DomainCreateWithFlagsRet:
+        call.check_flags(args.flags)
+        return remote.DomainCreateWithFlagsRet(dom=self._create(call, args.dom).ref())
+
+    @implements(remote.DOMAIN_DESTROY)
+    async def destroy(self, call: Call, args: remote.DomainDestroyArgs) -> None:
+        self._destroy(call, args.dom)
+
+    @implements(remote.DOMAIN_DESTROY_FLAGS)
+    async def destroy_flags(self, call: Call, args: remote.DomainDestroyFlagsArgs) -> None:
+        call.check_flags(args.flags, DESTROY_GRACEFUL)
+        self._destroy(call, args.dom)
+
+    @implements(remote.DOMAIN_SHUTDOWN)
+    async def shutdown(self, call: Call, args: remote.DomainShutdownArgs) -> None:
+        self._shutdown(call, args.dom)
+
+    @implements(remote.DOMAIN_SHUTDOWN_FLAGS)
+    async def shutdown_flags(self, call: Call, args: remote.DomainShutdownFlagsArgs) -> None:
+        call.check_flags(args.flags)
+        self._shutdown(call, args.dom)
+
+    @implements(remote.DOMAIN_REBOOT)
+    async def reboot(self, call: Call, args: remote.DomainRebootArgs) -> None:
+        call.check_flags(args.flags, REBOOT_MODES)
+        guest = self.guests.by_ref(args.dom)
+        call.authorize(guest)
+        self._act(guest, guest.active_document().action("reboot"))
+
+    @implements(remote.DOMAIN_RESET)
+    async def reset_domain(self, call: Call, args: remote.DomainResetArgs) -> None:
+        call.check_flags(args.flags)
+        guest = self.guests.by_ref(args.dom)
+        call.authorize(guest)
+        guest.active_document()
+
+    @implements(remote.DOMAIN_SUSPEND)
+    async def suspend(self, call: Call, args: remote.DomainSuspendArgs) -> None:
+        guest = self.guests.by_ref(args.dom)
+        call.authorize(guest)
+        if guest.state is not State.RUNNING:
+            raise call.error(ErrorCode.INTERNAL_ERROR, f"domain '{guest.name}' not running")
+        guest.state, guest.reason = State.PAUSED, PAUSED_USER
+        self._tell(guest, Event.SUSPENDED, PAUSED_BY_USER)
+
+    @implements(remote.DOMAIN_RESUME)
+    async def resume(self, call: Call, args: remote.DomainResumeArgs) -> None:
+        guest = self.guests.by_ref(args.dom)
+        call.authorize(guest)
+        if guest.state is not State.PAUSED:
+            raise call.error(ErrorCode.INTERNAL_ERROR, f"domain '{guest.name}' not paused")
+        guest.state, guest.reason = State.RUNNING, RUNNING_UNPAUSED
+        self._tell(guest, Event.RESUMED, RESUMED_UNPAUSED)
+
+    @implements(remote.DOMAIN_MANAGED_SAVE)
+    async def managed_save(self, call: Call, args: remote.DomainManagedSaveArgs) -> None:
+        call.check_flags(args.flags, SAVE_FLAGS)
+        guest = self.guests.by_ref(args.dom)
+        call.authorize(guest)
+        guest.active_document()
+        if not guest.persistent:
+            raise invalid("cannot do managed save for transient domain")
+        self._stop(guest, SHUTOFF_SAVED, STOPPED_SAVED)
+        guest.managed_save = True
+
+    @implements(remote.DOMAIN_MANAGED_SAVE_REMOVE)
+    async def managed_save_remove(self, call: Call, args: remote.DomainManagedSaveRemoveArgs) -> None:
+        call.check_flags(args.flags)
+        guest = self.guests.by_ref(args.dom)
+        call.authorize(guest)
+        guest.managed_save = False
+
+    def _define(self, call: Call, xml: str) -> remote.NonnullDomain:
+        document = DomainDocument(xml)
+        call.authorize(document)
+        guest = self.guests.place(document, must_be_stopped=False)
+        detail = UPDATED if guest.was_defined else ADDED
+        guest.config, guest.was_defined = document, True
+        self._tell(guest, Event.DEFINED, detail)
+        return guest.ref()
+
+    def _undefine(self, call: Call, dom: remote.NonnullDomain, flags: int) -> None:
+        guest = self.guests.by_ref(dom)
+        call.authorize(guest)
+        if guest.managed_save and not flags & UNDEFINE_MANAGED_SAVE:
+            raise invalid("Refusing to undefine while domain managed save image exists")
+        guest.config, guest.managed_save = None, False
+        self._tell(guest, Event.UNDEFINED, REMOVED)
+        self.guests.forget(guest)
+
+    def _create(self, call: Call, dom: remote.NonnullDomain) -> Guest:
+        guest = self.guests.by_ref(dom)
+        call.authorize(guest)
+        if guest.active:
+            raise call.error(ErrorCode.INTERNAL_ERROR, f"Domain '{guest.name}' is already running")
+        self._start(guest, guest.document)
+        return guest
+
+    def _destroy(self, call: Call, dom: remote.NonnullDomain) -> None:
+        guest = self.guests.by_ref(dom)
+        call.authorize(guest)
+        guest.active_document()
+        self._stop(guest, SHUTOFF_DESTROYED, STOPPED_DESTROYED)
+
+    def _shutdown(self, call: Call, dom: remote.NonnullDomain) -> None:
+        guest = self.guests.by_ref(dom)
+        call.authorize(guest)
+        if guest.live is None:
+            raise call.error(ErrorCode.INTERNAL_ERROR, f"domain '{guest.name}' not running")
+        self._act(guest, guest.live.action("poweroff"))
+
+    def _act(self, guest: Guest, action: str) -> None:
+        """Carry out what the document says is to happen: run on as if booted, or stop."""
+        if action in ("restart", "rename-restart"):
+            guest.state, guest.reason = State.RUNNING, RUNNING_BOOTED
+        else:
+            self._stop(guest, SHUTOFF_SHUTDOWN, STOPPED_SHUTDOWN)
+
+    def _start(self, guest: Guest, document: DomainDocument) -> None:
+        guest.start(document, self.guests.next_id(), RUNNING_BOOTED)
+        self._tell(guest, Event.STARTED, STARTED_BOOTED)
+
+    def _stop(self, guest: Guest, reason: int, detail: int) -> None:
+        guest.stop(reason)
+        self._tell(guest, Event.STOPPED, detail)
+        self.guests.forget(guest)
+
+    def _tell(self, guest: Guest, event: Event, detail: int) -> None:
+        self.emit(remote.DOMAIN_EVENT_CALLBACK_LIFECYCLE, guest, event, detail)

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""XML text to a small tree and back, in libvirt's own layout.
+
+The test driver's documents use it. Prefixes stay as they were written, so foreign elements survive.
+A document type declaration is refused: without one there are no entities to expand. It knows nothing
+of what the elements mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from xml.parsers import expat
+
+from virtproxy.driver import ErrorCode, ErrorDomain, VirtError
+
+DEPTH_MAX = 128
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;"})
+
+
+class Element:
+    """One element: its name as written, its attributes in order, its children (text as str)."""
+
+    __slots__ = ("attributes", "children", "name")
+
+    def __init__(self, name: str, attributes: dict[str, str] | None = None, text: str = "") -> None:
+        self.name = name
+        self.attributes = {} if attributes is None else attributes
+        self.children: list[Element | str] = [text] if text else []
+
+    @property
+    def text(self) -> str:
+        """The character data directly inside."""
+        return "".join(child for child in self.children if isinstance(child, str))
+
+    @property
+    def elements(self) -> list[Element]:
+        """The child elements."""
+        return [child for child in self.children if isinstance(child, Element)]
+
+    def find(self, path: str) -> Element | None:
+        """The first descendant at `path` (names separated by slashes), or None."""
+        here: Element | None = self
+        for name in path.split("/"):
+            here = next((child for child in here.elements if child.name == name), None) if here else None
+        return here
+
+    def value(self, path: str) -> str | None:
+        """The stripped text of the first element at `path`, or None."""
+        found = self.find(path)
+        return None if found is None else found.text.strip()
+
+    def child(self, name: str) -> Element:
+        """The first child called `name`, added if there is none."""
+        found = self.find(name)
+        if found is None:
+            found = Element(name)
+            self.children.append(found)
+        return found
+
+    def set_text(self, text: str) -> None:
+        """Replace everything inside by `text`."""
+        self.children = [text]
+
+    def remove(self, name: str) -> None:
+        """Drop the children called `name`."""
+        self.children = [child for child in self.children if isinstance(child, str) or child.name != name]
+
+    def copy(self) -> Element:
+        """A deep copy."""
+        twin = Element(self.name, dict(self.attributes))
+        twin.children = [child if isinstance(child, str) else child.copy() for child in self.children]
+        return twin
+
+
+class _Builder:
+    """Collects expat's calls into a tree."""
+
+    def __init__(self) -> None:
+        self.open: list[Element] = [Element("")]
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if len(self.open) > DEPTH_MAX:
+            raise ValueError(f"elements are nested deeper than {DEPTH_MAX}")
+        element = Element(name, attributes)
+        self.open[-1].children.append(element)
+        self.open.append(element)
+
+    def end(self, _name: str) -> None:
+        self.open.pop()
+
+    def data(self, text: str) -> None:
+        self.open[-1].children.append(text)
+
+    def doctype(self, *_declaration: object) -> None:
+        raise ValueError("a document type declaration is not accepted")
+
+
+def parse(text: str, what: str) -> Element:
+    """The root of the document `text`; VirtError XML_DETAIL, located, if it is not well formed.
+
+    `what` names the document as libvirt does ("domain_definition").
+    """
+    builder = _Builder()
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.data
+    parser.StartDoctypeDeclHandler = builder.doctype
+    try:
+        parser.Parse(text.encode("utf-8", "surrogateescape"), True)
+    except (expat.ExpatError, ValueError) as error:
+        reason = expat.ErrorString(error.code) if isinstance(error, expat.ExpatError) else str(error)
+        raise _not_well_formed(text, what, parser, str(reason)) from None
+    return builder.open[0].elements[0]
+
+
+def _not_well_formed(text: str, what: str, parser: expat.XMLParserType, reason: str) -> VirtError:
+    if not text.strip():
+        reason = "Document is empty"
+    line = parser.CurrentLineNumber
+    lines = text.split("\n")
+    shown = lines[line - 1][:80] if 0 < line <= len(lines) else ""
+    marker = "-" * min(parser.CurrentColumnNumber, len(shown)) + "^"
+    detail = f"({what}):{line}: {reason}\n{shown}\n{marker}"
+    return VirtError.of(ErrorCode.XML_DETAIL, detail, domain=ErrorDomain.DOMAIN)
+
+
+def escape(text: str) -> str:
+    """Text or an attribute's value as libvirt writes it."""
+    return text.translate(_ESCAPES)
+
+
+def format_document(root: Element) -> str:
+    """The document as text, two spaces a level, attributes in single quotes, a newline at the end."""
+    return "\n".join(_lines(root, "")) + "\n"
+
+
+def _lines(element: Element, indent: str) -> Iterator[str]:
+    attributes = "".join(f" {name}='{escape(value)}'" for name, value in element.attributes.items())
+    elements, text = element.elements, element.text
+    if elements or element.name == "devices":
+        yield f"{indent}<{element.name}{attributes}>"
+        deeper = indent + "  "
+        for child in elements:
+            yield from [deeper + _verbatim(child)] if element.name == "metadata" else _lines(child, deeper)
+        yield f"{indent}</{element.name}>"
+    elif text.strip():
+        yield f"{indent}<{element.name}{attributes}>{escape(text)}</{element.name}>"
+    else:
+        yield f"{indent}<{element.name}{attributes}/>"
+
+
+def _verbatim(child: Element | str) -> str:
+    """Foreign content as it was, white space and all."""
+    if isinstance(child, str):
+        return child.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    attributes = "".join(f' {name}="{escape(value)}"' for name, value in child.attributes.items())
+    inside = "".join(map(_verbatim, child.children))
+    return f"<{child.name}{attributes}>{inside}</{child.name}>" if inside else f"<{child.name}{attributes}/>"
