@@ -201,11 +201,12 @@ class Lab:
         self.wait_for_socket(daemon, SYSTEM_SOCKETS / "libvirt-sock-ro")
         return daemon
 
-    def proxied(self, **settings: str) -> tuple[Daemon, Daemon]:
+    def proxied(self, host_uuid: str | None = None, **settings: str) -> tuple[Daemon, Daemon]:
         """Starts libvirtd out of the way and virtproxyd in front of it for all families."""
-        backend = self.libvirtd(BACKEND_SOCKETS)
+        backend_settings = {} if host_uuid is None else {"host_uuid": host_uuid}
+        backend = self.libvirtd(BACKEND_SOCKETS, **backend_settings)
         socket = BACKEND_SOCKETS / "libvirt-sock"
-        proxy = self.virtproxyd({family: socket for family in FAMILIES}, **settings)
+        proxy = self.virtproxyd(dict.fromkeys(FAMILIES, socket), **settings)
         return backend, proxy
 
 

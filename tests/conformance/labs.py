@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the conformance tests share: a lab with its files in place, direct or proxied."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.guest import write_disk
+from tests.support.lab import BACKEND_SOCKETS, Lab
+
+TESTS = Path(__file__).parent.parent
+SCRIPTS = Path(__file__).parent / "scripts"
+HOST_UUID = '"11111111-2222-4333-8444-5555555555aa"'
+
+
+def furnish(lab: Lab) -> None:
+    """Puts the files that scripts use into the lab's directory."""
+    for file in (TESTS / "data" / "conformance").iterdir():
+        shutil.copy(file, lab.directory)
+    for script in (TESTS / "support" / "dhcp_client.py", SCRIPTS / "api.py"):
+        shutil.copy(script, lab.directory)
+    write_disk(lab.directory / "guest.img")
+
+
+@contextlib.contextmanager
+def furnished(tree: Path | None = None) -> Iterator[Lab]:
+    """A lab with files and no daemon yet."""
+    with Lab(tree) as lab:
+        furnish(lab)
+        yield lab
+
+
+@contextlib.contextmanager
+def running(proxied: bool, tree: Path | None = None) -> Iterator[Lab]:
+    """A lab whose standard sockets belong to libvirtd, or to virtproxyd in front of it."""
+    with furnished(tree) as lab:
+        if proxied:
+            lab.proxied(host_uuid=HOST_UUID)
+        else:
+            lab.libvirtd(host_uuid=HOST_UUID)
+        yield lab
+
+
+def backend_uri(scheme: str = "qemu") -> str:
+    """The URI that passes by the proxy in a proxied lab."""
+    return f"{scheme}:///system?socket={BACKEND_SOCKETS}/libvirt-sock"
