@@ -29,12 +29,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Credentials:
-    """What the files of one TLS end hold. `chain` is its own certificate and what follows it in the file."""
+    """What the files of one TLS end hold. `chain` is its own certificate and what follows it in the file.
+
+    A client may have none: `chain` is then empty and `key` None.
+    """
 
     authorities: tuple[x509.Certificate, ...]
     revocations: tuple[x509.CertificateRevocationList, ...]
     chain: tuple[x509.Certificate, ...]
-    key: PrivateKeyTypes
+    key: PrivateKeyTypes | None
 
 
 def load_credentials(settings: TlsSettings) -> Credentials:
