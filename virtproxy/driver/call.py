@@ -114,6 +114,5 @@ class Call:
         return access_denied(f"'{self.driver}' denied access", self.error_domain)
 
     def _unchecked(self, missing: str) -> VirtError:
-        return internal(
-            f"driver '{self.driver}' served {self.procedure.name} without call.{missing}", self.error_domain
-        )
+        detail = f"driver '{self.driver}' served {self.procedure.name} without call.{missing}"
+        return internal(detail, self.error_domain)

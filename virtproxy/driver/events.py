@@ -30,7 +30,7 @@ class EventClass(Enum):
     SECRET = "secret"
 
 
-# How libvirt names a class in an error: for an unknown id, and for an unknown callback (where a secret is a node device).
+# How libvirt names a class in an error about an id, and in one about a callback (where a secret is a node device).
 _ID_WORDS = {
     EventClass.DOMAIN: "event",
     EventClass.NETWORK: "network event",

@@ -72,7 +72,8 @@ def _legacy_drop(backend: LocalBackend, call: Call, args: remote.ConnectDomainEv
 
 
 def _feature(backend: LocalBackend, call: Call, args: remote.ConnectSupportsFeatureArgs) -> Any:
-    yes = COMMON_TO_DRIVERS.get(args.feature, 0) or args.feature in backend.driver.features
+    common = {int(feature) for feature, answer in COMMON_TO_DRIVERS.items() if answer}
+    yes = args.feature in common or args.feature in backend.driver.features
     return remote.ConnectSupportsFeatureRet(supported=int(yes))
 
 

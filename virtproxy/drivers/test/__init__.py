@@ -7,15 +7,19 @@ the process is touched.
 
 from __future__ import annotations
 
+from virtproxy.drivers.test.interfaces import Interfaces
 from virtproxy.drivers.test.lifecycle import Lifecycle
 from virtproxy.drivers.test.lookups import Lookups
+from virtproxy.drivers.test.networks import Networks
+from virtproxy.drivers.test.nodedevs import NodeDevices
+from virtproxy.drivers.test.pools import Pools
 from virtproxy.drivers.test.reports import Reports
 from virtproxy.drivers.test.settings import Settings
 
 __all__ = ["TestDriver"]
 
 
-class TestDriver(Lookups, Lifecycle, Settings, Reports):
+class TestDriver(Lookups, Lifecycle, Settings, Reports, Networks, Interfaces, Pools, NodeDevices):
     """The whole driver."""
 
     __test__ = False

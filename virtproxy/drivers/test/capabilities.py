@@ -12,9 +12,9 @@ _CPUS_IN_CELL = 8
 
 
 def _cell(number: int, kib: int, page: int) -> str:
-    first = number * _CPUS_IN_CELL
+    indent, first = " " * 12, number * _CPUS_IN_CELL
     cpus = "\n".join(
-        f"            <cpu id='{first + core}' socket_id='{number}' die_id='0' core_id='{core}' siblings='{first + core}'/>"
+        f"{indent}<cpu id='{first + core}' socket_id='{number}' die_id='0' core_id='{core}' siblings='{first + core}'/>"
         for core in range(_CPUS_IN_CELL)
     )
     return f"""\

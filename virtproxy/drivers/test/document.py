@@ -11,101 +11,10 @@ import os
 from uuid import UUID, uuid4
 
 from virtproxy.driver import ErrorCode, ErrorDomain, VirtError
+from virtproxy.drivers.test.layout import DEVICES, ELEMENTS, OS_TYPES, TYPES
 from virtproxy.drivers.test.markup import Element, format_document, parse
 
-TYPES = frozenset(
-    [
-        "none",
-        "qemu",
-        "kqemu",
-        "kvm",
-        "xen",
-        "lxc",
-        "uml",
-        "openvz",
-        "test",
-        "vmware",
-        "hyperv",
-        "vbox",
-        "phyp",
-        "parallels",
-        "bhyve",
-        "vz",
-        "hvf",
-    ]
-)
-OS_TYPES = frozenset(["hvm", "xen", "linux", "exe", "uml", "xenpvh"])
 ACTIONS = {"on_poweroff": "destroy", "on_reboot": "restart", "on_crash": "destroy"}
-_ORDER = [
-    "name",
-    "uuid",
-    "genid",
-    "title",
-    "description",
-    "metadata",
-    "maxMemory",
-    "memory",
-    "currentMemory",
-    "blkiotune",
-    "memtune",
-    "memoryBacking",
-    "vcpu",
-    "vcpus",
-    "iothreads",
-    "iothreadids",
-    "cputune",
-    "numatune",
-    "resource",
-    "sysinfo",
-    "bootloader",
-    "bootloader_args",
-    "os",
-    "idmap",
-    "features",
-    "cpu",
-    "clock",
-    "on_poweroff",
-    "on_reboot",
-    "on_crash",
-    "on_lockfailure",
-    "pm",
-    "perf",
-    "devices",
-    "seclabel",
-    "keywrap",
-    "launchSecurity",
-]
-_DEVICE_ORDER = [
-    "emulator",
-    "disk",
-    "controller",
-    "lease",
-    "filesystem",
-    "interface",
-    "smartcard",
-    "serial",
-    "parallel",
-    "console",
-    "channel",
-    "input",
-    "tpm",
-    "graphics",
-    "sound",
-    "audio",
-    "video",
-    "hostdev",
-    "redirdev",
-    "redirfilter",
-    "hub",
-    "watchdog",
-    "memballoon",
-    "rng",
-    "shmem",
-    "memory",
-    "panic",
-    "iommu",
-    "vsock",
-]
 _DISK_BUSES = {"hd": "ide", "sd": "scsi", "vd": "virtio", "xvd": "xen", "fd": "fdc", "ubd": "uml"}
 _KIB = 1024
 _UNITS = {
@@ -269,7 +178,7 @@ def _complete(root: Element, uuid: str) -> None:
     if metadata is not None:
         metadata.attributes.update(prefixes)
     _complete_devices(root.child("devices"))
-    root.children.sort(key=lambda child: _place(child, _ORDER))
+    root.children.sort(key=lambda child: _place(child, ELEMENTS))
 
 
 def _complete_memory(root: Element) -> None:
@@ -311,7 +220,7 @@ def _complete_devices(devices: Element) -> None:
         elif device.name == "interface":
             _complete_interface(device, interfaces)
             interfaces += 1
-    devices.children.sort(key=lambda child: _place(child, _DEVICE_ORDER))
+    devices.children.sort(key=lambda child: _place(child, DEVICES))
 
 
 def _complete_disk(disk: Element) -> None:
@@ -333,6 +242,6 @@ def _complete_interface(interface: Element, index: int) -> None:
         interface.children.insert(place, Element("target", {"dev": f"testnet{index}"}))
 
 
-def _place(child: Element | str, order: list[str]) -> int:
+def _place(child: Element | str, order: tuple[str, ...]) -> int:
     name = child.name if isinstance(child, Element) else ""
     return order.index(name) if name in order else len(order)
