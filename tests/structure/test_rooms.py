@@ -25,7 +25,7 @@ ALLOWED = {
     "errors": {"wire", "protocol"},
     "identity": {"wire", "protocol"},
     "rpc": {"wire", "protocol"},
-    "client": {"wire", "protocol", "rpc"},
+    "client": {"wire", "protocol", "rpc", "auth"},
     "auth": {"wire", "protocol", "rpc"},
     "access": {"wire", "protocol", "rpc"},
     "routing": {"wire", "protocol", "rpc", "auth", "access"},
