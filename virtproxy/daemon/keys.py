@@ -130,7 +130,6 @@ _OWN = (
 )
 
 KEYS: dict[str, Key] = {key.name: key for key in _LIBVIRT + _OWN}
-OWN_KEYS = frozenset(key.name for key in _OWN)
 
 # Older files may still set these; libvirt reads them without a word.
 IGNORED = frozenset({"keepalive_required", "admin_keepalive_required"})

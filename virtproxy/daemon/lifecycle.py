@@ -76,11 +76,12 @@ class Lifecycle:
 
     async def stop(self) -> None:
         """End every client, remove the sockets and the pid file."""
+        if self.service is None:
+            return
         notify(self._environ, "STOPPING=1")
         if self._idle is not None and self._idle.active():
             self._idle.cancel()
-        if self.service is not None:
-            await self.service.stop()
+        await self.service.stop()
         self._pid_file.release()
         self._log.info("{name} ends", name=self.plan.row.name)
 

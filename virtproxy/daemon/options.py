@@ -37,6 +37,12 @@ class DaemonOptions(usage.Options):
     row: ClassVar[Row]
     optFlags: ClassVar[list[list[str]]] = _FLAGS
     optParameters: ClassVar[list[list[object]]] = _PARAMETERS
+    # Below the options in the help text.
+    longdesc = (
+        "Without --config, the system's daemon reads its file in /etc/libvirt, and a user's own daemon "
+        "in $XDG_CONFIG_HOME/libvirt. The environment variable VIRTPROXY_REACTOR chooses the event loop: "
+        "default, asyncio, epoll, poll or select."
+    )
 
     def getSynopsis(self) -> str:
         """Return the first line of the help text."""
