@@ -123,3 +123,15 @@ def test_announced_descriptors_that_did_not_come_are_refused() -> None:
 def test_a_descriptor_message_too_short_for_its_count_is_refused() -> None:
     with pytest.raises(FrameError, match="too short"):
         Framer().feed(pack(REMOTE, 1, 1, 9, 1, OK).raw[:12] + pack(0, 0, 0, CALL_WITH_FDS, 0, 0, b"").raw[12:28])
+
+
+def test_descriptors_of_packets_before_a_fault_are_closed() -> None:
+    reader, writer = os.pipe()
+    framer = Framer()
+    framer.add_fds([reader, writer])
+    with pytest.raises(FrameError, match="announces 3 bytes"):
+        framer.feed(with_fds(2) + b"\0\0" + (3).to_bytes(4, "big"))
+    framer.close()
+    for fd in (reader, writer):
+        with pytest.raises(OSError):
+            os.fstat(fd)

@@ -53,14 +53,22 @@ class Framer:
             data = bytes(self._buffer)
             self._buffer.clear()
         frames: list[Frame] = []
-        offset = self._cut(data, frames)
-        if offset < len(data):
-            self._buffer += data[offset:] if offset else data
-        elif self._fds:
+        try:
+            offset = self._cut(data, frames)
+            if offset < len(data):
+                self._buffer += data[offset:] if offset else data
+            self._check_fds()
+        except FrameError:
+            # The frames before the fault are lost with the connection; `close` finds their descriptors here.
+            self._fds.extend(fd for frame in frames for fd in frame.fds)
+            raise
+        return frames
+
+    def _check_fds(self) -> None:
+        if self._fds and not self._buffer:
             raise FrameError("file descriptors arrived without a message that announces them")
         if len(self._fds) > FDS_MAX:
             raise FrameError(f"more than {FDS_MAX} file descriptors are waiting for a message")
-        return frames
 
     def _cut(self, data: bytes, frames: list[Frame]) -> int:
         """Append the whole packets of `data` to `frames`; return where the partial one starts."""
