@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Who is calling: one immutable value, made when a client is accepted or authenticated.
+
+auth/ makes it, the session forwards it to backends, drivers and policies read it from the call.
+It never changes in place: a new fact is a new identity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What is known about a caller; None where it is not known. Ids and pid as the kernel gave them.
+
+    `process_start_time` is in clock ticks after boot (field 22 of /proc/PID/stat); `address` is the
+    peer's address as text, for logs.
+    """
+
+    transport: str = "unix"
+    address: str = ""
+    readonly_socket: bool = False
+    user_name: str | None = None
+    uid: int | None = None
+    group_name: str | None = None
+    gid: int | None = None
+    pid: int | None = None
+    process_start_time: int | None = None
+    sasl_user: str | None = None
+    x509_dname: str | None = None
+    selinux_context: str | None = None
+
+    def describe(self) -> str:
+        """One phrase for logs and audit: who, and over what."""
+        parts = []
+        if self.x509_dname is not None:
+            parts.append(f"certificate {self.x509_dname}")
+        if self.sasl_user is not None:
+            parts.append(f"SASL user {self.sasl_user}")
+        if self.uid is not None:
+            name = f" ({self.user_name})" if self.user_name else ""
+            parts.append(f"uid {self.uid}{name}, pid {self.pid}")
+        where = f" from {self.address}" if self.address else ""
+        return f"{', '.join(parts) or 'anonymous'} over {self.transport}{where}"

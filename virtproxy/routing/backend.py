@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The seam between a session and whatever serves its calls.
+
+A session talks to every backend through `Backend`, and a backend answers through `BackendClient`.
+There are two kinds: the relay (another daemon's socket) and a local driver. Neither knows the
+other, and nothing else crosses this seam.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from virtproxy.errors import VirtError
+from virtproxy.identity import Identity
+from virtproxy.wire.frame import Frame
+
+
+class BackendClient(Protocol):
+    """The session's side: what a backend may ask of it. Nothing here may raise."""
+
+    def reply(self, frame: Frame) -> None:
+        """Deliver the reply (or error reply) to one call; exactly one per call."""
+
+    def send(self, frame: Frame) -> None:
+        """Deliver an event or a stream packet."""
+
+    def backend_full(self, backend: Backend) -> None:
+        """The backend cannot take more: stop reading from the client."""
+
+    def backend_drained(self, backend: Backend) -> None:
+        """The backend can take more again."""
+
+    def backend_lost(self, backend: Backend, error: VirtError) -> None:
+        """The backend went away; its outstanding calls are answered, its streams end with `error`."""
+
+
+class Backend(Protocol):
+    """The server's side: what a session may ask of a backend."""
+
+    async def open(self) -> None:
+        """Make ready to serve; raises VirtError. Called once, before the first call, for a primary."""
+
+    def call(self, frame: Frame) -> None:
+        """Serve a call; the reply comes by `BackendClient.reply`, whatever happens."""
+
+    def stream(self, frame: Frame) -> None:
+        """Take a packet of a stream that an earlier call opened; unknown ones are dropped."""
+
+    async def set_identity(self, identity: Identity) -> None:
+        """The client speaks for somebody else from now on; raises VirtError."""
+
+    def pause(self) -> None:
+        """The client cannot take more: produce nothing until `resume`."""
+
+    def resume(self) -> None:
+        """The client can take more."""
+
+    def close(self) -> None:
+        """The session is over: release everything, answer nothing."""

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The procedures that a daemon answers itself: opening and closing, features, identity.
+
+The session offers every call that needs thought; what this file does not serve is forwarded. The
+`edge` of each declaration names the method.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from virtproxy import errors
+from virtproxy.errors import VirtError
+from virtproxy.protocol import features, remote
+from virtproxy.protocol.schema import Family, Procedure
+from virtproxy.routing.answers import reply_to
+from virtproxy.routing.families import route_of
+from virtproxy.routing.identity_params import identity_of
+from virtproxy.wire.codec import Struct, WireError, encode
+from virtproxy.wire.frame import Frame
+
+if TYPE_CHECKING:
+    from virtproxy.routing.session import Session
+
+A = TypeVar("A", bound=Struct | None)
+CONNECT_RO = 1
+CLOSE_REASON_EOF = 1
+
+
+class Edge:
+    """The daemon's own answers within one session."""
+
+    _log = Logger()
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._under_way: Deferred[None] | None = None
+        self._served: dict[str | None, Callable[[Frame, Procedure[Any, Any]], bool]] = {
+            "auth": self._auth,
+            "open": self._open,
+            "close": self._close,
+            "feature": self._feature,
+            "identity": self._identity,
+            "close-callback": self._close_callback,
+        }
+
+    def served(self, frame: Frame, procedure: Procedure[Any, Any]) -> bool:
+        """Whether the daemon takes this call itself; VirtError refuses it."""
+        serve = self._served.get(procedure.edge)
+        return serve is not None and serve(frame, procedure)
+
+    def cancel(self) -> None:
+        """The client is gone: nobody waits for what is under way."""
+        if self._under_way is not None:
+            self._under_way.cancel()
+
+    # Authentication
+
+    def _auth(self, frame: Frame, procedure: Procedure[Any, Any]) -> bool:
+        types = self._session.gate.auth_list()
+        self._reply(frame, encode(remote.AuthListRet(types=[remote.AuthType(kind) for kind in types])))
+        return True
+
+    # Opening and closing
+
+    def _open(self, frame: Frame, procedure: Procedure[Any, Any]) -> bool:
+        session = self._session
+        args = _arguments(remote.CONNECT_OPEN, frame)
+        if session.primary is not None:
+            session.detach()
+            raise errors.internal("connection already open")
+        session.flags = args.flags
+        if session.identity.readonly_socket:
+            session.flags |= CONNECT_RO
+        session.opening = True
+        self._run(self._open_uri(frame, args.name), frame, session.opened)
+        return True
+
+    async def _open_uri(self, frame: Frame, uri: str | None) -> None:
+        session = self._session
+        route = route_of(uri or session.router.default_uri())
+        primary = session.new_backend(route, Family.HYPERVISOR)
+        try:
+            await primary.open()
+        except BaseException:
+            primary.close()
+            raise
+        session.attach(route, primary)
+        self._reply(frame)
+
+    def _close(self, frame: Frame, procedure: Procedure[Any, Any]) -> bool:
+        self._reply(frame)
+        self._session.client.close("the client closed the connection")
+        return True
+
+    # Features
+
+    def _feature(self, frame: Frame, procedure: Procedure[Any, Any]) -> bool:
+        feature = _arguments(remote.CONNECT_SUPPORTS_FEATURE, frame).feature
+        if feature == features.Feature.PROGRAM_KEEPALIVE:
+            self._session.client.start_keepalive()
+        elif feature not in features.ANSWERED_BY_DAEMON:
+            return False
+        elif self._session.primary is None:
+            raise errors.internal("hypervisor connection not open")
+        self._reply(frame, encode(remote.ConnectSupportsFeatureRet(supported=1)))
+        return True
+
+    # Identity
+
+    def _identity(self, frame: Frame, procedure: Procedure[Any, Any]) -> bool:
+        """A privileged caller speaks for somebody else; anyone could claim to be root otherwise."""
+        session = self._session
+        if session.primary is None:
+            raise errors.internal("hypervisor connection not open")
+        if session.identity.uid is None or session.identity.uid not in (0, os.geteuid()):
+            raise errors.access_denied("connect:write is not granted: only root speaks for others")
+        args = _arguments(remote.CONNECT_SET_IDENTITY, frame)
+        session.identity = identity_of(args.params, session.identity)
+        self._run(self._spread_identity(frame), frame, lambda: None)
+        return True
+
+    async def _spread_identity(self, frame: Frame) -> None:
+        for backend in self._session.backends:
+            await backend.set_identity(self._session.identity)
+        self._reply(frame)
+
+    # The close callback
+
+    def _close_callback(self, frame: Frame, procedure: Procedure[Any, Any]) -> bool:
+        """The connection to watch is the one behind us, which only we can see."""
+        session = self._session
+        if session.primary is None:
+            raise errors.internal("hypervisor connection not open")
+        session.wants_close_event = procedure is remote.CONNECT_REGISTER_CLOSE_CALLBACK
+        self._reply(frame)
+        return True
+
+    def send_close_event(self) -> None:
+        """Tell the client that the daemon behind its connection went away."""
+        message = remote.ConnectEventConnectionClosedMsg(reason=CLOSE_REASON_EOF)
+        self._session.client.send(remote.CONNECT_EVENT_CONNECTION_CLOSED.event_frame(message))
+
+    # What they share
+
+    def _reply(self, frame: Frame, payload: bytes = b"") -> None:
+        self._session.client.reply(reply_to(frame, payload))
+
+    def _run(self, work: Any, frame: Frame, after: Callable[[], None]) -> None:
+        """Run a coroutine that answers `frame`; its failure is the answer otherwise."""
+        self._under_way = deferred = ensureDeferred(work)
+        deferred.addErrback(self._failed, frame)
+        deferred.addCallback(self._finished, after)
+
+    def _failed(self, failure: Failure, frame: Frame) -> None:
+        if failure.check(CancelledError):
+            return
+        error = failure.value
+        if not isinstance(error, VirtError):
+            self._log.failure("serving a call failed", failure=failure)
+            error = errors.internal("the daemon failed; its log says why")
+        self._session.refuse(frame, error)
+
+    def _finished(self, _: None, after: Callable[[], None]) -> None:
+        self._under_way = None
+        if not self._session.client.closed:
+            after()
+
+
+def _arguments(procedure: Procedure[A, Any], frame: Frame) -> A:
+    try:
+        return procedure.decode_args(frame)
+    except WireError as failure:
+        raise errors.rpc(f"Unable to decode message payload: {failure}") from None

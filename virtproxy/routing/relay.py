@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The remote backend: another daemon's socket, to which frames go as they came.
+
+A session has one per daemon that it uses. The relay opens the connection when it is first needed,
+says who the client is, and from then on passes packets without looking inside. When the daemon goes
+away it answers what was outstanding, and the next call opens the connection again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from virtproxy import errors
+from virtproxy.errors import VirtError
+from virtproxy.identity import Identity
+from virtproxy.protocol import remote
+from virtproxy.protocol.errors import ErrorCode, ErrorDomain
+from virtproxy.routing.answers import error_reply
+from virtproxy.routing.backend import BackendClient
+from virtproxy.routing.families import Target, daemon_of
+from virtproxy.routing.identity_params import identity_params
+from virtproxy.rpc.client import ClientConnection
+from virtproxy.rpc.connect import connect_unix
+from virtproxy.rpc.reactor import StreamReactor
+from virtproxy.wire.frame import MESSAGE, REPLY, REPLY_WITH_FDS, STREAM, STREAM_HOLE, Frame
+
+# Our own calls on a connection that carries a client's serials use numbers no client reaches.
+OWN_SERIALS = 0xFFFF0000
+AUTH_NONE = 0
+# A daemon that accepts and then says nothing must not keep its callers for ever.
+OPEN_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a connection to a daemon is opened with."""
+
+    target: Target
+    path: str
+    flags: int
+    identity: Identity
+
+
+class _Link(ClientConnection):
+    """The connection to the daemon; its fullness is the session's business."""
+
+    def __init__(self, backend: RemoteBackend, reactor: StreamReactor) -> None:
+        super().__init__(reactor, first_serial=OWN_SERIALS)
+        self._backend = backend
+
+    def unread(self) -> None:
+        super().unread()
+        self._backend.link_full()
+
+    def drained(self) -> None:
+        super().drained()
+        self._backend.link_drained()
+
+
+class RemoteBackend:
+    """Relays one client's calls to one daemon; implements routing.backend.Backend."""
+
+    _log = Logger()
+
+    def __init__(self, reactor: StreamReactor, opening: Opening, client: BackendClient) -> None:
+        self._reactor = reactor
+        self._opening = opening
+        self._client = client
+        self._link: _Link | None = None
+        self._ready = False
+        self._under_way: Deferred[None] | None = None
+        self._pending: deque[Frame] = deque()
+        # Calls that the daemon owes an answer, by the client's serial.
+        self._outstanding: dict[int, Frame] = {}
+        self._paused = False
+        self._closed = False
+
+    @property
+    def name(self) -> str:
+        """The daemon and its socket, for errors and logs."""
+        return f"{daemon_of(self._opening.target.driver)} ({self._opening.path})"
+
+    # Backend
+
+    def call(self, frame: Frame) -> None:
+        """Pass a call on, opening the connection first where there is none."""
+        if self._ready:
+            if frame.serial in self._outstanding:
+                ClientConnection.discard(frame)
+                self._client.reply(error_reply(frame, errors.rpc("the serial is in use")))
+                return
+            self._outstanding[frame.serial] = frame
+            self._link.send(frame)  # type: ignore[union-attr]
+            return
+        self._pending.append(frame)
+        if self._under_way is None:
+            self._under_way = ensureDeferred(self.open())
+            self._under_way.addErrback(self._refuse_pending)
+
+    def stream(self, frame: Frame) -> None:
+        """Pass a stream packet on; without a connection its stream is gone."""
+        if self._ready:
+            self._link.send(frame)  # type: ignore[union-attr]
+
+    def pause(self) -> None:
+        """Stop reading from the daemon."""
+        self._paused = True
+        if self._link is not None:
+            self._link.hold("client")
+
+    def resume(self) -> None:
+        """Read from the daemon again."""
+        self._paused = False
+        if self._link is not None:
+            self._link.release("client")
+
+    def close(self) -> None:
+        """Leave the daemon; nobody waits for answers any more."""
+        self._closed = True
+        self._ready = False
+        self._outstanding.clear()
+        for frame in self._pending:
+            ClientConnection.discard(frame)
+        self._pending.clear()
+        if self._link is not None:
+            self._link.close()
+
+    # Opening
+
+    async def open(self) -> None:
+        """Connect, open the URI and say who the client is; raises VirtError as the daemon says it."""
+        opening = self._opening
+        link = _Link(self, self._reactor)
+        link.when_lost.append(self._link_lost)
+        timer = self._reactor.callLater(OPEN_SECONDS, link.abort, "it did not answer in time")
+        try:
+            await self._connect(link)
+            await _authenticate(link)
+            await link.call(
+                remote.CONNECT_OPEN,
+                remote.ConnectOpenArgs(name=opening.target.uri, flags=opening.flags),
+            )
+            await _introduce(link, opening.identity)
+        except BaseException:
+            link.when_lost.clear()
+            link.close("could not be opened")
+            self._link = None
+            raise
+        finally:
+            timer.cancel() if timer.active() else None
+        self._opened(link)
+
+    async def _connect(self, link: _Link) -> None:
+        path = self._opening.path
+        try:
+            await connect_unix(self._reactor, path, link)
+        except OSError as failure:
+            raise VirtError.of(
+                ErrorCode.SYSTEM_ERROR,
+                f"Failed to connect socket to '{path}': {failure.strerror}",
+                domain=ErrorDomain.RPC,
+                int1=failure.errno or -1,
+            ) from failure
+        self._link = link
+        if self._closed:
+            raise errors.internal("the client left")
+
+    async def set_identity(self, identity: Identity) -> None:
+        """Tell the daemon that the client speaks for somebody else from now on."""
+        self._opening = replace(self._opening, identity=identity)
+        if self._ready and self._link is not None:
+            await _introduce(self._link, identity)
+
+    def _opened(self, link: _Link) -> None:
+        self._under_way = None
+        self._ready = True
+        link.receiver = self._frame_received
+        if self._paused:
+            link.hold("client")
+        while self._pending and self._ready:
+            self.call(self._pending.popleft())
+
+    def _refuse_pending(self, failure: Failure) -> None:
+        """The daemon cannot be opened: answer every call that waited for it."""
+        self._under_way = None
+        error = failure.value
+        if not isinstance(error, VirtError):
+            self._log.failure("opening {name} failed", failure=failure, name=self.name)
+            error = errors.internal(f"{self.name} could not be opened")
+        pending, self._pending = self._pending, deque()
+        for frame in pending:
+            ClientConnection.discard(frame)
+            self._client.reply(error_reply(frame, error))
+
+    # The way back
+
+    def _frame_received(self, frame: Frame) -> None:
+        kind = frame.type
+        if kind == REPLY or kind == REPLY_WITH_FDS:
+            if self._outstanding.pop(frame.serial, None) is not None:
+                self._client.reply(frame)
+            elif self._link is not None:
+                self._link.frame_received(frame)
+        elif kind == MESSAGE or kind == STREAM or kind == STREAM_HOLE:
+            self._client.send(frame)
+        else:
+            ClientConnection.discard(frame)
+
+    def link_full(self) -> None:
+        """The daemon does not read."""
+        self._client.backend_full(self)
+
+    def link_drained(self) -> None:
+        """The daemon reads again."""
+        self._client.backend_drained(self)
+
+    def _link_lost(self, reason: str) -> None:
+        """The daemon went away: answer what it owed and be ready to open it again."""
+        self._ready = False
+        self._link = None
+        if self._closed:
+            return
+        outstanding, self._outstanding = self._outstanding, {}
+        self._log.warn("lost {name}: {reason}", name=self.name, reason=reason)
+        for frame in outstanding.values():
+            self._client.reply(error_reply(frame, self._lost_error(reason)))
+        self._client.backend_lost(self, self._lost_error(reason))
+
+    def _lost_error(self, reason: str) -> VirtError:
+        """The error of a call or stream that died with the daemon's connection."""
+        return errors.internal(f"lost the connection to {self.name}: {reason}")
+
+
+async def _authenticate(link: ClientConnection) -> None:
+    """Daemons behind a proxy let it in by its user id; anything else is a wrong set-up."""
+    offered = await link.call(remote.AUTH_LIST)
+    if AUTH_NONE not in offered.types:
+        raise errors.auth_failed(
+            "the daemon behind the proxy asks for a login; run the proxy as root or as the"
+            " daemon's user, or set its auth_unix_rw to none"
+        )
+
+
+async def _introduce(link: ClientConnection, identity: Identity) -> None:
+    """Say who the client is; the daemon decides by that, not by the proxy's own rights."""
+    params = identity_params(identity)
+    if params:
+        args = remote.ConnectSetIdentityArgs(params=params, flags=0)
+        await link.call(remote.CONNECT_SET_IDENTITY, args)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Where the backends of this process are: one router a daemon, made from its configuration.
+
+Sessions ask it for backends. It knows sockets and local drivers; which family goes where is in
+families.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from virtproxy.identity import Identity
+from virtproxy.routing.backend import Backend, BackendClient
+from virtproxy.routing.families import Target, no_daemon
+from virtproxy.routing.probe import default_uri
+from virtproxy.routing.relay import Opening, RemoteBackend
+from virtproxy.rpc.reactor import StreamReactor
+
+# Makes the backend of a driver in this process: (target, flags, identity, client) -> Backend.
+LocalOpener = Callable[[Target, int, Identity, BackendClient], Backend]
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """`sockets` maps a driver to its daemon's socket; `local` the drivers that are in this process."""
+
+    reactor: StreamReactor
+    mode: str
+    sockets: Mapping[str, str]
+    local: Mapping[str, LocalOpener] = field(default_factory=dict)
+
+    def default_uri(self) -> str:
+        """The URI of a client that names none; VirtError if no daemon is there."""
+        return default_uri(self.mode, self.sockets.get)
+
+    def backend(self, target: Target, flags: int, identity: Identity, client: BackendClient) -> Backend:
+        """A backend for `target`, not opened yet; VirtError if nothing serves its driver."""
+        opener = self.local.get(target.driver)
+        if opener is not None:
+            return opener(target, flags, identity, client)
+        path = self.sockets.get(target.driver)
+        if path is None:
+            raise no_daemon(target.driver)
+        return RemoteBackend(self.reactor, Opening(target, path, flags, identity), client)

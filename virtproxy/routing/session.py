@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One client's session: sends each call to the backend of its family, and the answers back.
+
+A ServerConnection feeds it; backends answer into it. It opens backends when they are first needed,
+keeps the streams' owners, and couples the flow of both sides. What a daemon answers itself is in
+edge.py; nothing here looks into a payload.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from virtproxy import errors
+from virtproxy.auth.gate import Gate
+from virtproxy.errors import VirtError
+from virtproxy.identity import Identity
+from virtproxy.protocol.schema import Family, Procedure
+from virtproxy.routing.answers import error_reply, stream_error
+from virtproxy.routing.backend import Backend
+from virtproxy.routing.edge import Edge
+from virtproxy.routing.families import Route
+from virtproxy.routing.procedures import FAMILIES, PLAIN, index_of, procedure_of
+from virtproxy.routing.router import Router
+from virtproxy.rpc.server import ServerConnection
+from virtproxy.wire.frame import CONTINUE, ERROR, OK, STREAM, Frame
+
+_HYPERVISOR = index_of(Family.HYPERVISOR)
+
+
+class Session:
+    """Serves one client; implements rpc.server.ServerSession and routing.backend.BackendClient."""
+
+    def __init__(self, client: ServerConnection, gate: Gate, router: Router, identity: Identity) -> None:
+        self.client = client
+        self.gate = gate
+        self.router = router
+        self.identity = identity
+        self.flags = 0
+        self.opening = False
+        self.wants_close_event = False
+        self._route: Route | None = None
+        self._backends: list[Backend | None] = [None] * len(FAMILIES)
+        # Calls that came while CONNECT_OPEN was under way.
+        self._held: deque[Frame] = deque()
+        # Streams by serial: the call that opened it and who serves it.
+        self._streams: dict[int, tuple[Frame, Backend]] = {}
+        self._client_is_full = False
+        self._edge = Edge(self)
+
+    # From the client
+
+    def call(self, frame: Frame) -> None:
+        """Serve a call. The first lines are the whole way of nearly every call."""
+        family = PLAIN.get((frame.program, frame.version, frame.procedure))
+        if family is not None and frame.status == OK:
+            backend = self._backends[family]
+            if backend is not None:
+                backend.call(frame)
+                return
+        try:
+            self._call_with_thought(frame)
+        except VirtError as refusal:
+            self.refuse(frame, refusal)
+
+    def _call_with_thought(self, frame: Frame) -> None:
+        procedure = procedure_of(frame)
+        refusal = self.gate.refuses(procedure)
+        if refusal is not None:
+            raise refusal
+        if self.opening:
+            self._held.append(frame)
+        elif not self._edge.served(frame, procedure):
+            self.forward(frame, procedure)
+
+    def refuse(self, call: Frame, refusal: VirtError) -> None:
+        """Answer `call` with an error."""
+        self.client.discard(call)
+        self.client.reply(error_reply(call, refusal))
+
+    def forward(self, frame: Frame, procedure: Procedure[Any, Any]) -> None:
+        """Send a call to the backend of its family; VirtError if there is none."""
+        backend = self._backend_of(procedure.family)
+        if procedure.stream is not None:
+            self._streams[frame.serial] = (frame, backend)
+        backend.call(frame)
+
+    def stream(self, frame: Frame) -> None:
+        """Pass a stream packet to whoever serves the stream; one of no stream is dropped."""
+        entry = self._streams.get(frame.serial)
+        if entry is not None and entry[0].procedure == frame.procedure:
+            entry[1].stream(frame)
+
+    # Backends
+
+    @property
+    def primary(self) -> Backend | None:
+        """The backend of the opened URI, or None before CONNECT_OPEN."""
+        return self._backends[_HYPERVISOR]
+
+    @property
+    def backends(self) -> list[Backend]:
+        """Every backend that is in use, each once."""
+        return list({id(backend): backend for backend in self._backends if backend}.values())
+
+    def attach(self, route: Route, primary: Backend) -> None:
+        """CONNECT_OPEN succeeded: serve the route from now on."""
+        self._route = route
+        for index, family in enumerate(FAMILIES):
+            if family is Family.HYPERVISOR or not route.secondary:
+                self._backends[index] = primary
+
+    def detach(self) -> None:
+        """Give every backend up."""
+        for backend in self.backends:
+            backend.close()
+        self._backends = [None] * len(FAMILIES)
+        self._route = None
+        self._streams.clear()
+
+    def new_backend(self, route: Route, family: Family) -> Backend:
+        """A backend for a family of the route, told of the client's present flow."""
+        target = route.primary if family is Family.HYPERVISOR else route.secondary[family]
+        backend = self.router.backend(target, self.flags, self.identity, self)
+        if self._client_is_full:
+            backend.pause()
+        return backend
+
+    def _backend_of(self, family: Family) -> Backend:
+        backend = self._backends[index_of(family)]
+        if backend is not None:
+            return backend
+        if self._route is None:
+            raise errors.internal("hypervisor connection not open")
+        if family not in self._route.secondary:
+            raise errors.internal(f"{family.value} connection not open")
+        backend = self.new_backend(self._route, family)
+        self._backends[index_of(family)] = backend
+        return backend
+
+    def opened(self) -> None:
+        """CONNECT_OPEN has been answered: serve the calls that waited for it."""
+        self.opening = False
+        while self._held and not self.opening:
+            self.call(self._held.popleft())
+
+    # From the backends
+
+    def reply(self, frame: Frame) -> None:
+        """A call has its answer."""
+        if self._streams and frame.status == ERROR:
+            self._streams.pop(frame.serial, None)
+        self.client.reply(frame)
+
+    def send(self, frame: Frame) -> None:
+        """An event or a stream packet for the client."""
+        if frame.type == STREAM and frame.status != CONTINUE:
+            self._streams.pop(frame.serial, None)
+        self.client.send(frame)
+
+    def backend_full(self, backend: Backend) -> None:
+        """Stop reading from the client."""
+        self.client.hold(backend)
+
+    def backend_drained(self, backend: Backend) -> None:
+        """Read from the client again."""
+        self.client.release(backend)
+
+    def backend_lost(self, backend: Backend, error: VirtError) -> None:
+        """End the streams of a lost backend, and tell a client that asked to be told."""
+        for serial, (call, owner) in list(self._streams.items()):
+            if owner is backend:
+                del self._streams[serial]
+                self.client.send(stream_error(call, error))
+        self.client.release(backend)
+        if backend is self.primary and self.wants_close_event:
+            self._edge.send_close_event()
+
+    # The client's flow and end
+
+    def client_full(self) -> None:
+        """The client does not read."""
+        self._client_is_full = True
+        for backend in self.backends:
+            backend.pause()
+
+    def client_drained(self) -> None:
+        """The client reads again."""
+        self._client_is_full = False
+        for backend in self.backends:
+            backend.resume()
+
+    def client_lost(self, reason: str) -> None:
+        """The client is gone."""
+        while self._held:
+            self.client.discard(self._held.popleft())
+        self._edge.cancel()
+        self.detach()

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One connection of the protocol, what both ends share: framing, keepalive, backpressure, close.
+
+ServerConnection and ClientConnection build on it. It is a Twisted protocol on any transport; with a
+SocketTransport it passes descriptors too. It decides nothing about what a packet means.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from virtproxy.rpc import keepalive
+from virtproxy.rpc.keepalive import Keepalive
+from virtproxy.rpc.reactor import Clock
+from virtproxy.wire.frame import MESSAGE, Frame
+from virtproxy.wire.framer import FrameError, Framer
+
+
+class Transport(Protocol):
+    """What a connection needs of its transport: SocketTransport has it, and so has Twisted's TLS."""
+
+    def write(self, data: bytes) -> None: ...
+    def registerProducer(self, producer: Any, streaming: bool) -> None: ...
+    def pauseProducing(self) -> None: ...
+    def resumeProducing(self) -> None: ...
+    def loseConnection(self) -> None: ...
+    def abortConnection(self) -> None: ...
+
+
+class Connection:
+    """Frames in by `receiver`, frames out by `send`; `lost(reason)` is called exactly once."""
+
+    _log = Logger()
+
+    def __init__(self, clock: Clock, keepalive_interval: float, keepalive_count: int) -> None:
+        self._framer = Framer()
+        self._holds: set[object] = set()
+        self._keepalive = Keepalive(clock, keepalive_interval, keepalive_count, self._send_ping, self._peer_is_dead)
+        self._transport: Transport | None = None
+        self._reason: str | None = None
+        self.closed = False
+        # Both are bound once, by the end that builds on this: they are the hot path.
+        self.receiver: Callable[[Frame], None] = self.frame_received
+        self._write: Callable[[bytes], None] = self._write_nowhere
+
+    # What the ends implement
+
+    def frame_received(self, frame: Frame) -> None:
+        """A packet came (keepalive is answered before)."""
+        raise NotImplementedError
+
+    def connected(self) -> None:
+        """The transport is there."""
+
+    def lost(self, reason: str) -> None:
+        """The connection is over: fail what is outstanding."""
+
+    def unread(self) -> None:
+        """The peer does not read: produce no more for it."""
+
+    def drained(self) -> None:
+        """The peer reads again."""
+
+    # Twisted calls these
+
+    def makeConnection(self, transport: Transport) -> None:
+        """Called once, with the transport."""
+        self._transport = transport
+        self._write = transport.write
+        transport.registerProducer(self, True)
+        self.connected()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes came; a peer that does not speak the protocol is cut off."""
+        self._keepalive.heard = True
+        try:
+            frames = self._framer.feed(data)
+        except FrameError as failure:
+            self.abort(f"broken packet: {failure}")
+            return
+        for frame in frames:
+            if self.closed:
+                self.discard(frame)
+            elif frame.type == MESSAGE and frame.program == keepalive.PROGRAM:
+                self._keepalive_received(frame)
+            else:
+                self.receiver(frame)
+
+    def fdsReceived(self, fds: Iterable[int]) -> None:
+        """Descriptors came, before the bytes they belong to."""
+        self._framer.add_fds(fds)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Called once; the only place where a connection ends."""
+        self.closed = True
+        self._keepalive.stop()
+        self._framer.close()
+        self._write = self._write_nowhere
+        self.lost(self._reason or reason.getErrorMessage())
+
+    def pauseProducing(self) -> None:
+        """The transport is full."""
+        self.unread()
+
+    def resumeProducing(self) -> None:
+        """The transport has room."""
+        self.drained()
+
+    def stopProducing(self) -> None:
+        """The transport is gone; connectionLost follows."""
+
+    # What the rest of the library calls
+
+    def send(self, frame: Frame) -> None:
+        """Queue a frame; its descriptors are owned and closed here. Never raises, never blocks."""
+        if frame.fds:
+            self._send_with_fds(frame)
+        else:
+            self._write(frame.raw)
+
+    def _send_with_fds(self, frame: Frame) -> None:
+        with_fds = getattr(self._transport, "write_with_fds", None)
+        if with_fds is None or self.closed:
+            self.discard(frame)
+            if not self.closed:
+                self.abort("file descriptors cannot be passed over this transport")
+        else:
+            with_fds(frame.raw, frame.fds)
+
+    def hold(self, why: object) -> None:
+        """Stop reading until each `why` that was held is released."""
+        self._holds.add(why)
+        # A peer that is not listened to cannot be heard.
+        self._keepalive.deaf = True
+        if self._transport is not None and len(self._holds) == 1:
+            self._transport.pauseProducing()
+
+    def release(self, why: object) -> None:
+        """Undo one `hold`; harmless if there was none."""
+        if why in self._holds:
+            self._holds.discard(why)
+            if not self._holds:
+                self._keepalive.deaf = False
+                self._keepalive.heard = True
+                if self._transport is not None and not self.closed:
+                    self._transport.resumeProducing()
+
+    def close(self, reason: str = "closed on this side") -> None:
+        """Close after what is queued has been written."""
+        if not self.closed:
+            self.closed = True
+            self._reason = reason
+            self._keepalive.stop()
+            if self._transport is not None:
+                self._transport.loseConnection()
+
+    def abort(self, reason: str) -> None:
+        """Close now."""
+        self.closed = True
+        self._reason = self._reason or reason
+        if self._transport is not None:
+            self._transport.abortConnection()
+
+    @staticmethod
+    def discard(frame: Frame) -> None:
+        """Drop a frame that goes nowhere, and close its descriptors."""
+        for fd in frame.fds:
+            os.close(fd)
+        frame.fds = ()
+
+    # Keepalive
+
+    def start_keepalive(self) -> None:
+        """Begin to ping the peer when it is silent."""
+        self._keepalive.start()
+
+    def _keepalive_received(self, frame: Frame) -> None:
+        if frame.procedure == keepalive.PING_NUMBER:
+            self._write(keepalive.PONG.raw)
+
+    def _send_ping(self) -> None:
+        self._write(keepalive.PING.raw)
+
+    def _peer_is_dead(self) -> None:
+        self.abort("the peer did not answer keepalive messages")
+
+    def _write_nowhere(self, data: bytes) -> None:
+        """Before there is a transport, and after: the peer is not there to read it."""

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The server end of a connection: an accepted client, its calls in flight, and who serves them.
+
+daemon/ makes one per client and gives it a session. This file counts and orders; the session
+decides. Events and stream packets pass outside the limit on calls.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from virtproxy.rpc.connection import Connection
+from virtproxy.rpc.reactor import Clock
+from virtproxy.wire.frame import CALL, CALL_WITH_FDS, STREAM, STREAM_HOLE, Frame
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """What the configuration says of each client: calls in flight, keepalive seconds and count."""
+
+    max_requests: int = 5
+    keepalive_interval: int = 5
+    keepalive_count: int = 5
+
+
+class ServerSession(Protocol):
+    """What serves a client; none of these may raise."""
+
+    def call(self, frame: Frame) -> None:
+        """Serve a call; it is answered by `ServerConnection.reply` once, now or later."""
+
+    def stream(self, frame: Frame) -> None:
+        """Take a stream packet."""
+
+    def client_full(self) -> None:
+        """The client reads too slowly: produce nothing more for it."""
+
+    def client_drained(self) -> None:
+        """The client reads again."""
+
+    def client_lost(self, reason: str) -> None:
+        """The client is gone."""
+
+
+class ServerConnection(Connection):
+    """One accepted client."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        settings: ServerSettings,
+        open_session: Callable[[ServerConnection], ServerSession],
+        closed: Callable[[ServerConnection], None] = lambda connection: None,
+    ) -> None:
+        super().__init__(clock, settings.keepalive_interval, settings.keepalive_count)
+        self._max_requests = settings.max_requests
+        self._open_session = open_session
+        self._closed_callback = closed
+        self._session: ServerSession
+        self._in_flight = 0
+        # Calls over the limit: a second helping is kept so that keepalive behind it is still seen.
+        self._waiting: deque[Frame] = deque()
+        self._serving_waiting = False
+
+    def connected(self) -> None:
+        """Open the session that serves this client."""
+        self._session = self._open_session(self)
+
+    def frame_received(self, frame: Frame) -> None:
+        """Pass calls (within the limit) and stream packets on; other types are not for a server."""
+        kind = frame.type
+        if kind == CALL or kind == CALL_WITH_FDS:
+            if self._in_flight < self._max_requests and not self._waiting:
+                self._in_flight += 1
+                self._session.call(frame)
+            else:
+                self._keep_waiting(frame)
+        elif kind == STREAM or kind == STREAM_HOLE:
+            self._session.stream(frame)
+        else:
+            self.discard(frame)
+
+    def _keep_waiting(self, frame: Frame) -> None:
+        self._waiting.append(frame)
+        if len(self._waiting) >= self._max_requests:
+            self.hold("requests")
+
+    def reply(self, frame: Frame) -> None:
+        """Send the answer to a call, and start the one that waited longest."""
+        self.send(frame)
+        self._in_flight -= 1
+        if self._waiting and not self._serving_waiting:
+            self._serve_waiting()
+
+    def _serve_waiting(self) -> None:
+        self._serving_waiting = True
+        while self._waiting and self._in_flight < self._max_requests and not self.closed:
+            self._in_flight += 1
+            self._session.call(self._waiting.popleft())
+        self._serving_waiting = False
+        if len(self._waiting) < self._max_requests:
+            self.release("requests")
+
+    def unread(self) -> None:
+        """The client does not read."""
+        self._session.client_full()
+
+    def drained(self) -> None:
+        """The client reads again."""
+        self._session.client_drained()
+
+    def lost(self, reason: str) -> None:
+        """Drop what waited and end the session."""
+        while self._waiting:
+            self.discard(self._waiting.popleft())
+        self._session.client_lost(reason)
+        self._closed_callback(self)
