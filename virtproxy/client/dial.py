@@ -13,7 +13,12 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.interfaces import IReactorPluggableNameResolver, IReactorTCP
+from twisted.internet.interfaces import (
+    IReactorFDSet,
+    IReactorPluggableNameResolver,
+    IReactorTCP,
+    IReactorTime,
+)
 from twisted.internet.protocol import Factory
 
 from virtproxy.client.places import socket_path
@@ -22,10 +27,9 @@ from virtproxy.errors import VirtError
 from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 from virtproxy.rpc.client import ClientConnection
 from virtproxy.rpc.connect import connect_unix
-from virtproxy.rpc.transport import StreamReactor
 
 
-class Reactor(StreamReactor, IReactorTCP, IReactorPluggableNameResolver):
+class Reactor(IReactorFDSet, IReactorTime, IReactorTCP, IReactorPluggableNameResolver):
     """What this room needs of a reactor; every Twisted reactor on Linux provides it."""
 
 
