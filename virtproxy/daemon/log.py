@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TextIO
 
 from twisted.logger import (
     ILogObserver,
@@ -84,15 +83,14 @@ def text_of(event: LogEvent) -> str:
     return text
 
 
-def _stream_writer(stream: TextIO) -> Write:
-    pid = os.getpid
+def _line_writer(put: Callable[[str], object]) -> Write:
+    """Return a writer of libvirt's form of a log line: time, process, level, module, message."""
 
     def write(level: Level, module: str, text: str) -> None:
         now = time.time()
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
         millis = int(now * 1000) % 1000
-        stream.write(f"{stamp}.{millis:03d}+0000: {pid()}: {level.name.lower()} : {module} : {text}\n")
-        stream.flush()
+        put(f"{stamp}.{millis:03d}+0000: {os.getpid()}: {level.name.lower()} : {module} : {text}\n")
 
     return write
 
@@ -103,7 +101,7 @@ def _file_writer(path: str) -> Write:
     except OSError as error:
         problem = f"cannot write the log file {path}: {reason(error)}; set log_outputs"
         raise StartupError(problem, ExitCode.CONFIGURATION) from None
-    return _stream_writer(open(fd, "a", encoding="utf-8", errors="backslashreplace"))
+    return _line_writer(lambda line: os.write(fd, line.encode("utf-8", "backslashreplace")))
 
 
 def _syslog_writer(name: str) -> Write:
@@ -143,7 +141,7 @@ def _writer(output: Output, name: str) -> Write:
         return _syslog_writer(output.target)
     if output.kind == "journald":
         return _journal_writer(name)
-    return _stream_writer(sys.stderr)
+    return _line_writer(sys.stderr.write)
 
 
 def default_output(log_dir: str, name: str, level: Level, *, background: bool) -> Output:

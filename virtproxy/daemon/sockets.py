@@ -39,8 +39,9 @@ class OpenSocket:
 
     def remove(self) -> None:
         """Remove the file of a UNIX socket if it is still the one that was made here; close the socket."""
-        if isinstance(self.endpoint, UnixEndpoint) and _inode(self.endpoint.path) == self.inode:
-            os.unlink(self.endpoint.path)
+        endpoint = self.endpoint
+        if self.inode is not None and isinstance(endpoint, UnixEndpoint) and _inode(endpoint.path) == self.inode:
+            os.unlink(endpoint.path)
         self.socket.close()
 
 
