@@ -72,4 +72,8 @@ why_not_installed() {
     fi
 }
 
-last_words() { grep -v '^\[notice\]' "$1" | grep . | tail -n 1; }
+# The line of a log that says most: the first error that is not the frame around another, else the last line.
+last_words() {
+    grep -iE '^ *(E|error): ' "$1" | grep -v subprocess-exited | sed 's/^ *//' | head -n 1 | grep . ||
+        grep . "$1" | tail -n 1
+}

@@ -49,8 +49,8 @@ class Narrator:
 
     def quote(self, text: str) -> None:
         """Show another program's output, set in."""
-        for line in text.rstrip().splitlines():
-            self.line(f"      {line}".rstrip())
+        for line in filter(str.strip, text.splitlines()):
+            self.line(f"      {line}")
 
     def line(self, text: str = "") -> None:
         """Print one line as it is."""

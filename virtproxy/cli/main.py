@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The ``virtproxy`` tool: its subcommands and how they end.
+
+The console script calls main. Each subcommand is a module with ``add_arguments(parser)`` and
+``run(options) -> exit status``. No traceback reaches a user: what can go wrong is a CommandError.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from types import ModuleType
+
+from virtproxy import __version__
+from virtproxy.cli import demo, pki
+from virtproxy.cli.output import CommandError, complain
+
+PROGRAM = "virtproxy"
+SUBCOMMANDS: dict[str, tuple[ModuleType, str]] = {
+    "demo": (demo, "start virtproxyd with the test driver and talk to it"),
+    "pki": (pki, "make the certificates that TLS needs"),
+}
+EXAMPLES = """\
+examples:
+  virtproxy demo                     show it at work, stay up until Ctrl-C
+  virtproxy demo --once --port 0     the same on a free port, and end
+  virtproxy pki --help               how to make a CA and certificates
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run with these arguments (default: the command line's); return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = SUBCOMMANDS[options.subcommand][0].run(options)
+    except CommandError as error:
+        complain(f"{PROGRAM} {options.subcommand}", str(error))
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone: Python's own complaint about it would be noise
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="The tool of virtproxy, the libvirt daemon family in Python.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"{PROGRAM} {__version__}")
+    subparsers = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
+    for name, (module, summary) in SUBCOMMANDS.items():
+        module.add_arguments(subparsers.add_parser(name, help=summary, description=f"{summary.capitalize()}."))
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
