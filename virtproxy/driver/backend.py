@@ -9,7 +9,6 @@ driver raises becomes an error reply and never reaches the session.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -28,15 +27,13 @@ from virtproxy.errors import VirtError, internal, no_support, rpc
 from virtproxy.identity import Identity
 from virtproxy.protocol import lxc, qemu, remote
 from virtproxy.protocol.schema import Procedure, error_frame
-from virtproxy.routing.backend import Backend, BackendClient
-from virtproxy.routing.families import Target
+from virtproxy.routing.backend import BackendClient
 from virtproxy.wire.codec import WireError
 from virtproxy.wire.frame import Frame
 
 PROGRAMS = {program.number: program for program in (remote.PROGRAM, qemu.PROGRAM, lxc.PROGRAM)}
 # What a client that does not read may leave waiting here before it is given up, in bytes.
 WAITING_MAX = 8 * 1024 * 1024
-CONNECT_RO = 1
 _EVERYONE = EveryoneMay()
 _log = Logger()
 
@@ -226,12 +223,3 @@ def find_procedure(frame: Frame) -> Procedure[Any, Any]:
     if procedure is None or procedure.event:
         raise rpc(f"unknown procedure: {frame.procedure}")
     return procedure
-
-
-def opener(driver: Driver) -> Callable[[Target, int, Identity, BackendClient], Backend]:
-    """What a router wants of a local driver: makes a backend per client, all on this one `driver`."""
-
-    def backend(target: Target, flags: int, identity: Identity, client: BackendClient) -> Backend:
-        return LocalBackend(driver, client, identity, uri=target.uri, readonly=bool(flags & CONNECT_RO))
-
-    return backend

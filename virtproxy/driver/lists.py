@@ -35,7 +35,7 @@ def fitted(procedure: Procedure[Any, Any], args: Any, ret: Any) -> Any:
     """The result as the caller asked for it: cut to the wanted count, or the count alone."""
     if ret is None or args is None:
         return ret
-    if getattr(args, "need_results", 1) == 0:
+    if getattr(args, "need_results", 1) == 0 or getattr(args, "nparams", 1) == 0:
         return type(ret)(*([] if isinstance(value, list) else value for value in ret))
     limit = LIST_LIMITS.get(procedure.number)
     if limit is None or limit.field == "nparams":

@@ -7,6 +7,7 @@ the process is touched.
 
 from __future__ import annotations
 
+from virtproxy.drivers.test.figures import Figures
 from virtproxy.drivers.test.interfaces import Interfaces
 from virtproxy.drivers.test.lifecycle import Lifecycle
 from virtproxy.drivers.test.lookups import Lookups
@@ -15,11 +16,12 @@ from virtproxy.drivers.test.nodedevs import NodeDevices
 from virtproxy.drivers.test.pools import Pools
 from virtproxy.drivers.test.reports import Reports
 from virtproxy.drivers.test.settings import Settings
+from virtproxy.drivers.test.snapshots import Snapshots
 
 __all__ = ["TestDriver"]
 
 
-class TestDriver(Lookups, Lifecycle, Settings, Reports, Networks, Interfaces, Pools, NodeDevices):
+class TestDriver(Lookups, Lifecycle, Settings, Reports, Figures, Snapshots, Networks, Interfaces, Pools, NodeDevices):
     """The whole driver."""
 
     __test__ = False

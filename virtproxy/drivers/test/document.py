@@ -132,6 +132,8 @@ def _check_os(root: Element) -> None:
         raise _error(ErrorCode.XML_ERROR, "an os <type> must be specified")
     if os_type not in OS_TYPES:
         raise _error(ErrorCode.CONFIG_UNSUPPORTED, f"unknown OS type '{os_type}'")
+    if os_type == "exe" and not root.value("os/init"):
+        raise _error(ErrorCode.XML_ERROR, "init binary must be specified")
 
 
 def _uuid(root: Element) -> bytes:

@@ -92,6 +92,13 @@ class Guest:
         if self.persistent:
             self.id = -1
 
+    def rename(self, name: str) -> None:
+        """Take another name, in the persistent document too."""
+        self.name = name
+        document = self.config_document()
+        document.name = name
+        document.root.child("name").set_text(name)
+
     def gone(self) -> VirtError:
         """The error for a reference to a guest that is not there."""
         return no_such_guest(self.uuid, self.name)
@@ -152,6 +159,15 @@ class Guests:
         elif must_be_stopped and found.active:
             raise invalid(f"domain '{found.name}' is already active", ErrorDomain.DOMAIN)
         return found
+
+    def check_new_name(self, guest: Guest, name: str) -> None:
+        """VirtError unless `guest` may be called `name` from now on."""
+        if name == guest.name:
+            raise invalid("Can't rename domain to itself", ErrorDomain.DOMAIN)
+        if not name or "/" in name:
+            raise VirtError.of(ErrorCode.XML_ERROR, f"name {name} cannot contain '/'", domain=ErrorDomain.DOMAIN)
+        if any(other.name == name for other in self):
+            raise invalid(f"domain with name '{name}' already exists", ErrorDomain.DOMAIN)
 
     def forget(self, guest: Guest) -> None:
         """Drop a guest that neither runs nor is persistent; others stay."""

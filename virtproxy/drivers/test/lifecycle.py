@@ -23,7 +23,8 @@ class Event(IntEnum):
 
 
 # Details of events, and reasons of states; both are numbered per event and per state.
-ADDED, UPDATED, REMOVED = 0, 1, 0
+ADDED, UPDATED, DEFINED_RENAMED = 0, 1, 2
+REMOVED, UNDEFINED_RENAMED = 0, 1
 STARTED_BOOTED = 0
 PAUSED_BY_USER, RESUMED_UNPAUSED = 0, 0
 STOPPED_SHUTDOWN, STOPPED_DESTROYED, STOPPED_SAVED = 0, 1, 4
@@ -34,7 +35,7 @@ SHUTOFF_SHUTDOWN, SHUTOFF_DESTROYED, SHUTOFF_SAVED = 1, 2, 5
 START_VALIDATE = 1 << 4
 DEFINE_VALIDATE = 1
 DESTROY_GRACEFUL = 1
-UNDEFINE_MANAGED_SAVE, UNDEFINE_SNAPSHOTS, UNDEFINE_CHECKPOINTS = 1, 2, 16
+UNDEFINE_MANAGED_SAVE, UNDEFINE_SNAPSHOTS = 1, 2
 REBOOT_MODES = 0x1F
 SAVE_FLAGS = 0b111
 
@@ -66,7 +67,7 @@ class Lifecycle(TestHost):
 
     @implements(remote.DOMAIN_UNDEFINE_FLAGS)
     async def undefine_flags(self, call: Call, args: remote.DomainUndefineFlagsArgs) -> None:
-        call.check_flags(args.flags, UNDEFINE_MANAGED_SAVE, UNDEFINE_SNAPSHOTS, UNDEFINE_CHECKPOINTS)
+        call.check_flags(args.flags, UNDEFINE_MANAGED_SAVE, UNDEFINE_SNAPSHOTS)
         self._undefine(call, args.dom, args.flags)
 
     @implements(remote.DOMAIN_CREATE)
@@ -145,6 +146,19 @@ class Lifecycle(TestHost):
         guest = self.guests.by_ref(args.dom)
         call.authorize(guest)
         guest.managed_save = False
+
+    @implements(remote.DOMAIN_RENAME)
+    async def rename(self, call: Call, args: remote.DomainRenameArgs) -> remote.DomainRenameRet:
+        call.check_flags(args.flags)
+        guest = self.guests.by_ref(args.dom)
+        call.authorize(guest)
+        if guest.active:
+            raise invalid("cannot rename active domain")
+        self.guests.check_new_name(guest, args.new_name or "")
+        self._tell(guest, Event.UNDEFINED, UNDEFINED_RENAMED)
+        guest.rename(args.new_name or "")
+        self._tell(guest, Event.DEFINED, DEFINED_RENAMED)
+        return remote.DomainRenameRet(retcode=0)
 
     def _define(self, call: Call, xml: str) -> remote.NonnullDomain:
         document = DomainDocument(xml)

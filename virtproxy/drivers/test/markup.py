@@ -117,7 +117,9 @@ def parse(text: str, what: str) -> Element:
 
 def _not_well_formed(text: str, what: str, parser: expat.XMLParserType, reason: str) -> VirtError:
     if not text.strip():
-        reason = "Document is empty"
+        return VirtError.of(
+            ErrorCode.XML_DETAIL, f"({what}):1: Document is empty\n(null)\n^", domain=ErrorDomain.DOMAIN
+        )
     line = parser.CurrentLineNumber
     lines = text.split("\n")
     shown = lines[line - 1][:80] if 0 < line <= len(lines) else ""

@@ -9,7 +9,7 @@ from virtproxy.drivers.test.initial import NODE_DEVICES
 from virtproxy.drivers.test.thing import Thing, only
 
 # The list flags by capability; an fc_host or a vport_ops is a capability within a scsi_host.
-CAP_FLAGS = {"system": 1 << 0, "scsi_host": 1 << 5, "fc_host": 1 << 8, "vports": 1 << 9}
+CAP_FLAGS = {"system": 1 << 0, "scsi_host": 1 << 5, "fc_host": 1 << 9, "vports": 1 << 10}
 LIST_FLAGS = (1 << 21) - 1
 
 

@@ -157,6 +157,25 @@ class Pools(TestHost):
         found = self._volumes(call, args.pool.name)
         return remote.StoragePoolListAllVolumesRet(vols=found, ret=len(found))
 
+    @implements(remote.STORAGE_VOL_LOOKUP_BY_NAME)
+    async def volume_by_name(
+        self, call: Call, args: remote.StorageVolLookupByNameArgs
+    ) -> remote.StorageVolLookupByNameRet:
+        self._active_pool(call, args.pool.name)
+        raise call.error(ErrorCode.NO_STORAGE_VOL, f"no storage vol with matching name '{args.name}'")
+
+    @implements(remote.STORAGE_VOL_LOOKUP_BY_KEY)
+    async def volume_by_key(
+        self, call: Call, args: remote.StorageVolLookupByKeyArgs
+    ) -> remote.StorageVolLookupByKeyRet:
+        raise call.error(ErrorCode.NO_STORAGE_VOL, f"no storage vol with matching key '{args.key}'")
+
+    @implements(remote.STORAGE_VOL_LOOKUP_BY_PATH)
+    async def volume_by_path(
+        self, call: Call, args: remote.StorageVolLookupByPathArgs
+    ) -> remote.StorageVolLookupByPathRet:
+        raise call.error(ErrorCode.NO_STORAGE_VOL, f"no storage vol with matching path '{args.path}'")
+
     def _pool(self, call: Call, name: str) -> PoolThing:
         detail = f"no storage pool with matching name '{name}'"
         pool = only(self.pools, ErrorCode.NO_STORAGE_POOL, detail, lambda pool: pool.name == name)

@@ -4,15 +4,13 @@
 from __future__ import annotations
 
 from virtproxy.driver import Call, ErrorCode, ErrorDomain, VirtError, implements, remote
-from virtproxy.drivers.test.guests import Guest
-from virtproxy.drivers.test.host import CPUS, TestHost
+from virtproxy.drivers.test.figure_sources import GUEST_TIME, cpu_map
+from virtproxy.drivers.test.guests import Guest, invalid
+from virtproxy.drivers.test.host import TestHost
 
 XML_SECURE, XML_INACTIVE, XML_MIGRATABLE = 1, 2, 8
 _VCPU_RUNNING = 1
 _LAST_CPU = 15
-_MAP_BYTES = CPUS // 8
-# The guest's clock stands still.
-GUEST_TIME = 627319920
 
 
 class Reports(TestHost):
@@ -74,8 +72,9 @@ class Reports(TestHost):
     async def security_label(
         self, call: Call, args: remote.DomainGetSecurityLabelArgs
     ) -> remote.DomainGetSecurityLabelRet:
-        self._guest(call, args.dom)
-        return remote.DomainGetSecurityLabelRet(label=b"libvirt-test\0", enforcing=1)
+        running = self._guest(call, args.dom).active
+        label = b"libvirt-test\0" if running else b"\0"
+        return remote.DomainGetSecurityLabelRet(label=label, enforcing=int(running))
 
     @implements(remote.DOMAIN_GET_CONTROL_INFO)
     async def control_info(self, call: Call, args: remote.DomainGetControlInfoArgs) -> remote.DomainGetControlInfoRet:
@@ -92,18 +91,19 @@ class Reports(TestHost):
     @implements(remote.DOMAIN_GET_TIME)
     async def guest_time(self, call: Call, args: remote.DomainGetTimeArgs) -> remote.DomainGetTimeRet:
         call.check_flags(args.flags)
-        self._guest(call, args.dom).active_document()
+        if not self._guest(call, args.dom).active:
+            raise invalid("domain is not running")
         return remote.DomainGetTimeRet(seconds=GUEST_TIME, nseconds=0)
 
     @implements(remote.DOMAIN_GET_VCPUS)
     async def vcpus(self, call: Call, args: remote.DomainGetVcpusArgs) -> remote.DomainGetVcpusRet:
-        document = self._guest(call, args.dom).active_document()
+        document = self._guest(call, args.dom).live
+        if document is None:
+            raise invalid("cannot list vcpus for an inactive domain")
         count = min(document.vcpus, max(args.maxinfo, 0))
         time = self._cpu_time() // 10000
         info = [remote.VcpuInfo(number=n, state=_VCPU_RUNNING, cpu_time=time, cpu=_LAST_CPU) for n in range(count)]
-        length = max(args.maplen, 0)
-        one = b"\xff" * min(length, _MAP_BYTES)
-        return remote.DomainGetVcpusRet(info=info, cpumaps=one.ljust(length, b"\0") * count)
+        return remote.DomainGetVcpusRet(info=info, cpumaps=cpu_map(args.maplen) * count)
 
     @implements(remote.DOMAIN_GET_METADATA)
     async def metadata(self, call: Call, args: remote.DomainGetMetadataArgs) -> remote.DomainGetMetadataRet:
