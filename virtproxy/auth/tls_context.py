@@ -34,7 +34,7 @@ def client_context(settings: TlsSettings, credentials: Credentials) -> SSL.Conte
 
 def _context(settings: TlsSettings, revocations: bool) -> SSL.Context:
     context = SSL.Context(SSL.TLS_METHOD)
-    _set_protocol(context, parse_priority(settings.priority))
+    set_protocol(context, parse_priority(settings.priority))
     try:
         context.load_verify_locations(str(settings.ca_file))
         store = context.get_cert_store()
@@ -49,11 +49,15 @@ def _context(settings: TlsSettings, revocations: bool) -> SSL.Context:
     return context
 
 
-def _set_protocol(context: SSL.Context, priority: Priority) -> None:
+def set_protocol(context: SSL.Context, priority: Priority) -> None:
+    """Apply what may be negotiated to a fresh context. TlsSetupError if that is nothing."""
     lowest, highest = priority.versions
     context.set_min_proto_version(lowest)
     context.set_max_proto_version(highest)
-    context.set_cipher_list(priority.cipher_list.encode())
+    try:
+        context.set_cipher_list(priority.cipher_list.encode())
+    except SSL.Error as error:
+        raise TlsSetupError("tls_priority leaves no cipher for TLS 1.2: take less away") from error
     if priority.suites_13 != Priority().suites_13:
         if not hasattr(context, "set_tls13_ciphersuites"):
             raise TlsSetupError(

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The gate: who may call what, in every phase, for every procedure there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from virtproxy.auth.gate import AuthSettingError, Gate, Phase, check_auth_setting
+from virtproxy.auth.settings import DEFAULTS, KNOWN
+from virtproxy.protocol import admin, lxc, qemu, remote
+from virtproxy.protocol.errors import ErrorCode, ErrorDomain
+from virtproxy.protocol.schema import Procedure
+
+LOGINS = [remote.AUTH_SASL_INIT, remote.AUTH_SASL_START, remote.AUTH_SASL_STEP, remote.AUTH_POLKIT]
+PROCEDURES = [p for module in (remote, qemu, lxc, admin) for p in module.PROGRAM.procedures.values() if not p.event]
+OTHERS = [p for p in PROCEDURES if p not in LOGINS and p is not remote.AUTH_LIST]
+
+
+def refusal(gate: Gate, procedure: Procedure[Any, Any]) -> tuple[int, int, str | None]:
+    error = gate.refuses(procedure)
+    assert error is not None
+    return error.code, error.domain, error.message
+
+
+def test_without_authentication_a_client_is_let_in_at_once() -> None:
+    gate = Gate("none")
+    assert gate.authenticated
+    assert gate.auth_list() == [0]
+    assert len(OTHERS) > 400
+    assert not [p.name for p in [remote.AUTH_LIST, *OTHERS] if gate.refuses(p)]
+
+
+@pytest.mark.parametrize("procedure", LOGINS, ids=lambda p: p.name)
+@pytest.mark.parametrize("phase", list(Phase))
+def test_a_login_that_is_not_asked_for_fails(procedure: Procedure[Any, Any], phase: Phase) -> None:
+    # Recorded from libvirtd 9.0.0 for the three of SASL.
+    expected = (ErrorCode.AUTH_FAILED, ErrorDomain.RPC, "authentication failed: authentication failed")
+    assert refusal(Gate("none", phase), procedure) == expected
+
+
+def test_before_authentication_nothing_else_is_served() -> None:
+    gate = Gate("none", Phase.WAITING)
+    assert not gate.authenticated
+    assert gate.refuses(remote.AUTH_LIST) is None
+    refusals = {refusal(gate, procedure) for procedure in OTHERS}
+    assert refusals == {(ErrorCode.RPC, ErrorDomain.RPC, "authentication required")}
+
+
+@pytest.mark.parametrize("auth", ["sasl", "polkit", "", "None"])
+def test_there_is_no_gate_for_what_is_not_supported(auth: str) -> None:
+    with pytest.raises(AuthSettingError, match="is not supported"):
+        Gate(auth)
+
+
+@pytest.mark.parametrize("key", DEFAULTS)
+def test_a_setting_of_none_is_fine(key: str) -> None:
+    check_auth_setting(key, "none")
+
+
+@pytest.mark.parametrize("key", DEFAULTS)
+@pytest.mark.parametrize("value", [*KNOWN[1:], "kerberos", ""])
+def test_any_other_setting_says_what_to_write_instead(key: str, value: str) -> None:
+    with pytest.raises(AuthSettingError) as caught:
+        check_auth_setting(key, value)
+    text = str(caught.value)
+    assert text.startswith(f'{key} = "{value}"')
+    assert ("not yet supported" in text) is (value in KNOWN)
+    assert f'{key} = "none"' in text
+
+
+def test_an_empty_configuration_is_safe() -> None:
+    for key in ("auth_unix_rw", "auth_unix_ro", "auth_tls"):
+        check_auth_setting(key, DEFAULTS[key])
+    with pytest.raises(AuthSettingError, match="which is its default"):
+        check_auth_setting("auth_tcp", DEFAULTS["auth_tcp"])
