@@ -40,7 +40,10 @@ class Connection:
     def __init__(self, clock: Clock, keepalive_interval: float, keepalive_count: int) -> None:
         self._framer = Framer()
         self._holds: set[object] = set()
-        self._keepalive = Keepalive(clock, keepalive_interval, keepalive_count, self._send_ping, self._peer_is_dead)
+        self._peer_is_full = False
+        self._keepalive = Keepalive(
+            clock, keepalive_interval, keepalive_count, self._send_ping, self._peer_is_dead, self._listens
+        )
         self._transport: Transport | None = None
         self._reason: str | None = None
         self.closed = False
@@ -105,10 +108,12 @@ class Connection:
 
     def pauseProducing(self) -> None:
         """The transport is full."""
+        self._peer_is_full = True
         self.unread()
 
     def resumeProducing(self) -> None:
         """The transport has room."""
+        self._peer_is_full = False
         self.drained()
 
     def stopProducing(self) -> None:
@@ -135,8 +140,6 @@ class Connection:
     def hold(self, why: object) -> None:
         """Stop reading until each `why` that was held is released."""
         self._holds.add(why)
-        # A peer that is not listened to cannot be heard.
-        self._keepalive.deaf = True
         if self._transport is not None and len(self._holds) == 1:
             self._transport.pauseProducing()
 
@@ -144,11 +147,8 @@ class Connection:
         """Undo one `hold`; harmless if there was none."""
         if why in self._holds:
             self._holds.discard(why)
-            if not self._holds:
-                self._keepalive.deaf = False
-                self._keepalive.heard = True
-                if self._transport is not None and not self.closed:
-                    self._transport.resumeProducing()
+            if not self._holds and self._transport is not None and not self.closed:
+                self._transport.resumeProducing()
 
     def close(self, reason: str = "closed on this side") -> None:
         """Close after what is queued has been written."""
@@ -185,6 +185,10 @@ class Connection:
 
     def _send_ping(self) -> None:
         self._write(keepalive.PING.raw)
+
+    def _listens(self) -> bool:
+        """Whether the peer would be heard; one that reads nothing either has no such excuse."""
+        return not self._holds or self._peer_is_full
 
     def _peer_is_dead(self) -> None:
         self.abort("the peer did not answer keepalive messages")

@@ -34,7 +34,7 @@ class Keepalive:
     With a count of 0 the first silent interval is the last, as in libvirt.
     """
 
-    __slots__ = ("_clock", "_count", "_dead", "_interval", "_left", "_ping", "_timer", "deaf", "heard")
+    __slots__ = ("_clock", "_count", "_dead", "_interval", "_left", "_listens", "_ping", "_timer", "heard")
 
     def __init__(
         self,
@@ -43,18 +43,19 @@ class Keepalive:
         count: int,
         ping: Callable[[], None],
         dead: Callable[[], None],
+        listens: Callable[[], bool] = lambda: True,
     ) -> None:
         self._clock = clock
         self._interval = interval
         self._count = count
         self._left = count
         self._ping = ping
+        # Where nothing is read, silence means nothing.
+        self._listens = listens
         self._dead = dead
         self._timer: IDelayedCall | None = None
         # Set by the connection at every arrival: an assignment is all the hot path can afford.
         self.heard = False
-        # Set while nothing is read: silence then means nothing.
-        self.deaf = False
 
     def start(self) -> None:
         """Begin; again is harmless, and an interval of zero or less is never."""
@@ -69,7 +70,7 @@ class Keepalive:
 
     def _tick(self) -> None:
         self._timer = None
-        if self.heard or self.deaf:
+        if self.heard or not self._listens():
             self.heard = False
             self._left = self._count
         elif self._left == 0:

@@ -105,12 +105,14 @@ class ServerConnection(Connection):
             self.release("requests")
 
     def unread(self) -> None:
-        """The client does not read."""
+        """The client does not read: it gets no more answers, and may ask no more."""
+        self.hold("unread")
         self._session.client_full()
 
     def drained(self) -> None:
         """The client reads again."""
         self._session.client_drained()
+        self.release("unread")
 
     def lost(self, reason: str) -> None:
         """Drop what waited and end the session."""
