@@ -57,7 +57,9 @@ def run(options: argparse.Namespace) -> int:
         if options.json:
             print(json.dumps(_summary(place, spoken), indent=2))
         else:
-            _invite(place, tell)
+            tell.heading("To try while it is up, without --once" if options.once else "To try")
+            for command in _commands(place):
+                tell.line(f"  {command}")
         if not (options.once or options.json):
             _stay(process, place, tell)
     return 0
@@ -103,12 +105,6 @@ def _uris(place: Place) -> dict[str, str]:
 
 def _commands(place: Place) -> list[str]:
     return [f"virsh -c {shlex.quote(uri)} {what}" for uri in _uris(place).values() for what in COMMANDS]
-
-
-def _invite(place: Place, tell: Narrator) -> None:
-    tell.heading("Try")
-    for command in _commands(place):
-        tell.line(f"  {command}")
 
 
 def _summary(place: Place, spoken: list[Spoken]) -> dict[str, object]:
