@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import re
 import ssl
@@ -23,6 +24,7 @@ from virtproxy.auth.tls_files import validity
 from virtproxy.cli import certificates
 from virtproxy.cli.output import CommandError
 
+LONG = ".".join(["a-label-of-sixteen"] * 8)
 ROOT = Path(__file__).parents[2]
 
 
@@ -140,7 +142,7 @@ def test_mistakes_are_told_in_a_sentence(tmp_path: Path, arguments: list[str], s
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("host", ["bücher.example", "a\0b", ""])
+@pytest.mark.parametrize("host", ["bücher.example", "a\0b", "", "a..b", "a" * 254, "https://a"])
 def test_a_host_that_is_none_is_refused(tmp_path: Path, host: str) -> None:
     certificates.create_authority(tmp_path)
     with pytest.raises(CommandError):
@@ -156,10 +158,11 @@ def test_another_tool_s_authority_is_not_misused(tmp_path: Path, made: Path) -> 
 
 def test_days_and_names_are_as_told(tmp_path: Path) -> None:
     certificates.create_authority(tmp_path, "My CA", 10)
-    certificates.issue_server(tmp_path, ["vm1.example", "192.0.2.7", "2001:db8::7", "vm1.example"], 5)
+    certificates.issue_server(tmp_path, ["vm1.example", "192.0.2.7", "2001:db8::7", LONG, "vm1.example"], 5)
     server = x509.load_pem_x509_certificate((tmp_path / "servercert.pem").read_bytes())
+    assert validity(server)[0] < datetime.datetime.now(datetime.UTC)
     names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert names.get_values_for_type(x509.DNSName) == ["vm1.example"]
+    assert names.get_values_for_type(x509.DNSName) == ["vm1.example", LONG]
     assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["192.0.2.7", "2001:db8::7"]
     start, end = validity(server)
     assert 5 <= (end - start).total_seconds() / 86400 < 5.1

@@ -11,6 +11,7 @@ import contextlib
 import datetime
 import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,6 +35,7 @@ _ORGANIZATION = "virtproxy"
 # A peer whose clock is a little behind must not find a certificate of today not yet valid.
 _CLOCK_SKEW = datetime.timedelta(hours=1)
 _COMMON_NAME_MAX = 64  # RFC 5280, appendix A.1: ub-common-name
+_HOST_NAME = re.compile(r"(?=.{1,253}\Z)(?:\*\.)?[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*")
 _PURPOSES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
 
 
@@ -61,7 +63,8 @@ def issue_server(directory: Path, hosts: Iterable[str], days: int = CERTIFICATE_
     if not names:
         raise CommandError("a server's certificate needs at least one host name or address")
     alternatives = x509.SubjectAlternativeName([_host(name) for name in names])
-    return _issue(directory, "server", names[0], days, alternatives)
+    # Only people read a server's common name; a long host name has no room in it.
+    return _issue(directory, "server", names[0][:_COMMON_NAME_MAX], days, alternatives)
 
 
 def issue_client(directory: Path, name: str, days: int = CERTIFICATE_DAYS) -> list[Path]:
@@ -128,12 +131,11 @@ def _host(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         pass
-    try:
-        return x509.DNSName(name)
-    except ValueError as error:
+    if not _HOST_NAME.fullmatch(name):
         raise CommandError(
             f'"{name}" is neither an address nor a host name in ASCII (write an international name as xn--...)'
-        ) from error
+        )
+    return x509.DNSName(name)
 
 
 def _usage(authority: bool) -> x509.KeyUsage:
