@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the tests of the daemon share: a short directory, and settings from text."""
+"""What the tests of the daemon share: a short directory, and no daemon left behind."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.daemon_process import DaemonProcess
+
 
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A directory whose path leaves room for a socket's name."""
     path = Path(tempfile.mkdtemp(prefix="vp"))
     yield path
+    DaemonProcess.end_all()
     shutil.rmtree(path)

@@ -18,7 +18,7 @@ from virtproxy.daemon.notify import notify
 from virtproxy.daemon.pidfile import PidFile
 from virtproxy.daemon.plan import Plan, check_free
 from virtproxy.daemon.service import Service
-from virtproxy.rpc.transport import StreamReactor
+from virtproxy.rpc.reactor import StreamReactor
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
 from virtproxy.daemon.sockets import OpenSocket, open_inet, open_unix
 from virtproxy.rpc.acceptor import Acceptor
-from virtproxy.rpc.transport import StreamReactor
+from virtproxy.rpc.reactor import StreamReactor
 
 # Takes an accepted socket, the peer's address and the endpoint it came in by.
 Accepted = Callable[[socket.socket, object, UnixEndpoint | InetEndpoint], None]

@@ -6,21 +6,26 @@ Called by ``run`` before anything imports a reactor; ``twistd`` has --reactor fo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
-from typing import cast
-
-from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
+from typing import Protocol, cast
 
 from virtproxy.daemon.failure import ExitCode, StartupError
-from virtproxy.rpc.transport import StreamReactor
+from virtproxy.rpc.reactor import StreamReactor
 
 # The environment variable that names the reactor.
 VARIABLE = "VIRTPROXY_REACTOR"
 NAMES = ("default", "asyncio", "epoll", "poll", "select")
 
 
-class ProgramReactor(StreamReactor, IReactorCore, IReactorFromThreads):
-    """What a program needs of a reactor; every Twisted reactor on Linux provides it."""
+class ProgramReactor(StreamReactor, Protocol):
+    """What a program needs of a reactor; every Twisted reactor on Linux has it."""
+
+    def run(self) -> None: ...
+    def stop(self) -> None: ...
+    def callWhenRunning(self, function: Callable[[], object], /) -> object: ...
+    def callFromThread(self, function: Callable[[], object], /) -> object: ...
+    def addSystemEventTrigger(self, phase: str, event: str, function: Callable[[], object], /) -> object: ...
 
 
 def check_name(name: str) -> None:

@@ -25,8 +25,10 @@ from virtproxy.daemon.watched import Watched
 from virtproxy.identity import Identity
 from virtproxy.routing.router import Router
 from virtproxy.routing.session import Session
+from virtproxy.rpc.poller import Poller
+from virtproxy.rpc.reactor import StreamReactor
 from virtproxy.rpc.server import ServerConnection, ServerSettings
-from virtproxy.rpc.transport import SocketTransport, StreamProtocol, StreamReactor
+from virtproxy.rpc.transport import SocketTransport, StreamProtocol
 
 # How long clients may take to swallow what is queued for them when the daemon ends.
 FAREWELL_SECONDS = 2.0
@@ -41,7 +43,9 @@ class Service:
         settings = plan.settings
         self._plan = plan
         self._reactor = reactor
-        self._router = Router(reactor, plan.places.mode, plan.backends, local_drivers(plan.row))
+        # Clients and backends share it; only listening sockets and timers are the reactor's own.
+        self._poller = Poller(reactor, settings.number("busy_poll_us"))
+        self._router = Router(self._poller, plan.places.mode, plan.backends, local_drivers(plan.row))
         self._settings = ServerSettings(
             max_requests=settings.number("max_client_requests"),
             keepalive_interval=settings.number("keepalive_interval"),
@@ -66,6 +70,12 @@ class Service:
     async def stop(self) -> None:
         """Accept nobody more, remove the sockets and say farewell to every client."""
         self.listeners.close()
+        await self._say_farewell()
+        # Connections that outlived the farewell still use it; the end of the reactor is theirs too.
+        if not self._ends:
+            self._poller.close()
+
+    async def _say_farewell(self) -> None:
         if not self._ends:
             return
         self._stopping = Deferred()
@@ -116,7 +126,7 @@ class Service:
             self._serve_tls(number, sock, peer)
 
     def _begin(self, number: int, sock: socket.socket, protocol: StreamProtocol, peer: str) -> None:
-        SocketTransport(self._reactor, sock, protocol, peer).start()
+        SocketTransport(self._poller, sock, protocol).start()
         self._log.debug("client {number} connected: {peer}", number=number, peer=peer)
 
     def _serve_tls(self, number: int, sock: socket.socket, peer: str) -> None:
