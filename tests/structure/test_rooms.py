@@ -161,5 +161,5 @@ def test_plugins_are_no_package() -> None:
 
 
 def test_tests_mirror_the_sources() -> None:
-    rooms = {room_of(p) for p in LIBRARY} - {"", *FREE, "client"}
+    rooms = {room_of(p) for p in LIBRARY} - {"", *FREE}
     assert not [room for room in sorted(rooms) if not list((ROOT / "tests" / room).rglob("test_*.py"))]
