@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The same clients at our TLS port and at a real libvirtd's: the same verdict, but where ours is stricter on purpose."""
+"""The same clients at our TLS port and at a libvirtd's: the same verdict, or ours is stricter on purpose."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ def libvirtd(pki: Path, crl: str) -> Iterator[Libvirtd]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     (place / "conf").write_text(CONFIG.format(place=place, port=port, pki=pki, crl=crl))
-    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", START, "sh", place]
+    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    command += ["sh", "-c", START, "sh", str(place)]
     with (place / "out").open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
         try:
             wait_until(lambda: _listens(process, place, port), "libvirtd's TLS port")

@@ -10,12 +10,13 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+import warnings
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from OpenSSL import SSL
-from service_identity import CertificateError, VerificationError
+from service_identity import CertificateError, SubjectAltNameWarning, VerificationError
 from service_identity.pyopenssl import verify_hostname, verify_ip_address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -156,10 +157,13 @@ def name_problems(connection: SSL.Connection, host: str) -> list[str]:
     """Why the certificate of the server at the other end is not that of `host`."""
     address = _address(host)
     try:
-        if address is None:
-            verify_hostname(connection, host)
-        else:
-            verify_ip_address(connection, address)
+        with warnings.catch_warnings():
+            # Old versions warn of a certificate without alternative names, and then refuse it all the same.
+            warnings.simplefilter("ignore", SubjectAltNameWarning)
+            if address is None:
+                verify_hostname(connection, host)
+            else:
+                verify_ip_address(connection, address)
     except (VerificationError, CertificateError, ValueError):
         return [f'none of its names (subject alternative names) is "{host}"']
     return []

@@ -11,14 +11,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from virtproxy.auth.tls_settings import TlsSettings, TlsSetupError
+
+if TYPE_CHECKING:  # cryptography 38 has no such name
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 _FILE_MAX = 4 * 1024 * 1024
 _CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----.+?-----END [A-Z0-9 ]+-----", re.DOTALL)
@@ -125,7 +127,8 @@ def _read(path: Path, key: str) -> bytes:
             data = file.read(_FILE_MAX + 1)
     except FileNotFoundError as error:
         raise TlsSetupError(
-            f"{key} {path} does not exist: put it there, name another with {key}, or make one with \"virtproxy pki\""
+            f'{key} {path} does not exist: put it there, make one with "virtproxy pki", or name another place '
+            f"(key {key} of a daemon, pkipath in a client's URI)"
         ) from error
     except OSError as error:
         raise TlsSetupError(f"{key} {path} cannot be read: {error.strerror}") from error
