@@ -158,13 +158,13 @@ def name_problems(connection: SSL.Connection, host: str) -> list[str]:
     address = _address(host)
     try:
         with warnings.catch_warnings():
-            # Old versions warn of a certificate without alternative names, and then refuse it all the same.
-            warnings.simplefilter("ignore", SubjectAltNameWarning)
+            # Old versions fall back to the common name with a warning, new ones refuse: so do we with both.
+            warnings.simplefilter("error", SubjectAltNameWarning)
             if address is None:
                 verify_hostname(connection, host)
             else:
                 verify_ip_address(connection, address)
-    except (VerificationError, CertificateError, ValueError):
+    except (VerificationError, CertificateError, SubjectAltNameWarning, ValueError):
         return [f'none of its names (subject alternative names) is "{host}"']
     return []
 
