@@ -13,6 +13,7 @@ from typing import Protocol
 from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
 from virtproxy.wire.frame import Frame
+from virtproxy.wire.framer import Sink
 
 
 class BackendClient(Protocol):
@@ -45,6 +46,9 @@ class Backend(Protocol):
 
     def stream(self, frame: Frame) -> None:
         """Take a packet of a stream that an earlier call opened; unknown ones are dropped."""
+
+    def passage(self, head: Frame) -> Sink | None:
+        """Where a large stream packet may go while it still comes; None to take it whole by `stream`."""
 
     async def set_identity(self, identity: Identity) -> None:
         """The client speaks for somebody else from now on; raises VirtError."""

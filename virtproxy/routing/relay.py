@@ -28,6 +28,7 @@ from virtproxy.rpc.client import ClientConnection
 from virtproxy.rpc.connect import connect_unix
 from virtproxy.rpc.reactor import StreamReactor
 from virtproxy.wire.frame import MESSAGE, REPLY, REPLY_WITH_FDS, STREAM, STREAM_HOLE, Frame
+from virtproxy.wire.framer import Sink
 
 # Our own calls on a connection that carries a client's serials use numbers no client reaches.
 OWN_SERIALS = 0xFFFF0000
@@ -106,6 +107,10 @@ class RemoteBackend:
         """Pass a stream packet on; without a connection its stream is gone."""
         if self._ready:
             self._link.send(frame)  # type: ignore[union-attr]
+
+    def passage(self, head: Frame) -> Sink | None:
+        """The link itself: all packets for it come from this client, one after the other."""
+        return self._link.send_piece if self._ready and self._link is not None else None
 
     def pause(self) -> None:
         """Stop reading from the daemon."""

@@ -24,6 +24,7 @@ from virtproxy.routing.procedures import FAMILIES, PLAIN, index_of, procedure_of
 from virtproxy.routing.router import Router
 from virtproxy.rpc.server import ServerConnection
 from virtproxy.wire.frame import CONTINUE, ERROR, OK, STREAM, Frame
+from virtproxy.wire.framer import Sink
 
 _HYPERVISOR = index_of(Family.HYPERVISOR)
 
@@ -90,6 +91,13 @@ class Session:
         entry = self._streams.get(frame.serial)
         if entry is not None and entry[0].procedure == frame.procedure:
             entry[1].stream(frame)
+
+    def passage(self, head: Frame) -> Sink | None:
+        """Where a large packet of a stream goes while it comes; one of no stream is received, then dropped."""
+        entry = self._streams.get(head.serial)
+        if entry is None or entry[0].procedure != head.procedure:
+            return None
+        return entry[1].passage(head)
 
     # Backends
 

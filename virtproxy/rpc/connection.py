@@ -18,13 +18,13 @@ from virtproxy.rpc import keepalive
 from virtproxy.rpc.keepalive import Keepalive
 from virtproxy.rpc.reactor import Clock
 from virtproxy.wire.frame import MESSAGE, Frame
-from virtproxy.wire.framer import FrameError, Framer
+from virtproxy.wire.framer import DIVERT_MIN, FrameError, Framer, Sink
 
 
 class Transport(Protocol):
     """What a connection needs of its transport: SocketTransport has it, and so has Twisted's TLS."""
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: Any) -> None: ...
     def registerProducer(self, producer: Any, streaming: bool) -> None: ...
     def pauseProducing(self) -> None: ...
     def resumeProducing(self) -> None: ...
@@ -49,13 +49,17 @@ class Connection:
         self.closed = False
         # Both are bound once, by the end that builds on this: they are the hot path.
         self.receiver: Callable[[Frame], None] = self.frame_received
-        self._write: Callable[[bytes], None] = self._write_nowhere
+        self._write: Callable[[bytes | memoryview], None] = self._write_nowhere
 
     # What the ends implement
 
     def frame_received(self, frame: Frame) -> None:
         """A packet came (keepalive is answered before)."""
         raise NotImplementedError
+
+    def passage(self, head: Frame) -> Sink | None:
+        """Where a large packet should go while it still comes; None to receive it whole."""
+        return None
 
     def connected(self) -> None:
         """The transport is there."""
@@ -93,6 +97,16 @@ class Connection:
                 self._keepalive_received(frame)
             else:
                 self.receiver(frame)
+        if len(data) >= DIVERT_MIN or not frames:
+            self._offer_passage()
+
+    def _offer_passage(self) -> None:
+        """A large packet has begun: whoever wants it at once gets it as it comes."""
+        head = self._framer.head()
+        if head is not None and not self.closed:
+            sink = self.passage(head)
+            if sink is not None:
+                self._framer.divert(sink)
 
     def fdsReceived(self, fds: Iterable[int]) -> None:
         """Descriptors came, before the bytes they belong to."""
@@ -127,6 +141,10 @@ class Connection:
             self._send_with_fds(frame)
         else:
             self._write(frame.raw)
+
+    def send_piece(self, data: bytes | memoryview) -> None:
+        """Queue a piece of a packet; the next pieces follow before anything else is sent."""
+        self._write(data)
 
     def _send_with_fds(self, frame: Frame) -> None:
         with_fds = getattr(self._transport, "write_with_fds", None)
@@ -193,5 +211,5 @@ class Connection:
     def _peer_is_dead(self) -> None:
         self.abort("the peer did not answer keepalive messages")
 
-    def _write_nowhere(self, data: bytes) -> None:
+    def _write_nowhere(self, data: bytes | memoryview) -> None:
         """Before there is a transport, and after: the peer is not there to read it."""

@@ -108,6 +108,8 @@ class Poller:
                 transport = self._transports.get(fd)
                 if transport is not None:
                     self._serve(transport, event)
+                    if transport.bulk:
+                        self._calm = 0
 
     def _watch(self) -> list[tuple[int, int]]:
         """Wait without sleeping; gives up after the configured time."""

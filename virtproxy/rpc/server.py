@@ -15,6 +15,7 @@ from typing import Protocol
 from virtproxy.rpc.connection import Connection
 from virtproxy.rpc.reactor import Clock
 from virtproxy.wire.frame import CALL, CALL_WITH_FDS, STREAM, STREAM_HOLE, Frame
+from virtproxy.wire.framer import Sink
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,9 @@ class ServerSession(Protocol):
 
     def stream(self, frame: Frame) -> None:
         """Take a stream packet."""
+
+    def passage(self, head: Frame) -> Sink | None:
+        """Where a large packet should go as it comes; None to have it whole by `stream`."""
 
     def client_full(self) -> None:
         """The client reads too slowly: produce nothing more for it."""
@@ -87,6 +91,10 @@ class ServerConnection(Connection):
         self._waiting.append(frame)
         if len(self._waiting) >= self._max_requests:
             self.hold("requests")
+
+    def passage(self, head: Frame) -> Sink | None:
+        """A large stream packet may pass on while it comes."""
+        return self._session.passage(head) if head.type == STREAM else None
 
     def reply(self, frame: Frame) -> None:
         """Send the answer to a call, and start the one that waited longest."""

@@ -28,7 +28,9 @@ from virtproxy.rpc.reactor import StreamReactor
 from virtproxy.wire.limits import FDS_MAX
 
 READ_SIZE = 65536
-READ_SIZE_LARGE = 1024 * 1024
+READ_SIZE_LARGE = 256 * 1024
+# Whoever sends this much at once is not in a conversation of short questions and answers.
+BULK = 4096
 # Above the high mark the producer is paused, below the low mark it goes on.
 HIGH_WATER = 1024 * 1024
 LOW_WATER = 128 * 1024
@@ -55,6 +57,7 @@ class SocketTransport:
 
     disconnecting = False
     disconnected = False
+    bulk = False
 
     def __init__(self, reactor: StreamReactor, sock: socket.socket, protocol: StreamProtocol) -> None:
         sock.setblocking(False)
@@ -96,11 +99,14 @@ class SocketTransport:
             return error.ConnectionLost(str(failure))
         if not data:
             return main.CONNECTION_DONE
-        # A full read means a bulk transfer: fewer, larger reads from now on, back again after it.
-        if len(data) == self._read_size:
-            self._read_size = READ_SIZE_LARGE
-        elif len(data) < READ_SIZE:
+        # A full read means a bulk transfer: fewer, larger reads until it is over.
+        if len(data) < BULK:
+            self.bulk = False
             self._read_size = READ_SIZE
+        else:
+            self.bulk = True
+            if len(data) == self._read_size:
+                self._read_size = READ_SIZE_LARGE
         self._protocol.dataReceived(data)
         return None
 
@@ -139,7 +145,7 @@ class SocketTransport:
         """Bytes accepted by `write` and not yet taken by the kernel."""
         return self._queued
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Send `data`, at once if nothing waits before it; never blocks, never raises."""
         if self.disconnecting or self.disconnected or self._error is not None:
             return

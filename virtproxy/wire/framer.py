@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from virtproxy.wire.frame import CALL_WITH_FDS, HEADER, REPLY_WITH_FDS, Frame
 from virtproxy.wire.limits import FD_COUNT_SIZE, FDS_MAX, LENGTH_SIZE, PACKET_MAX, PACKET_MIN
 
 _unpack_header = HEADER.unpack_from
 _HEADER_BYTES = HEADER.size
+
+
+# Where a diverted packet goes.
+Sink = Callable[[bytes | memoryview], None]
+# A smaller packet is better kept until it is whole.
+DIVERT_MIN = 16384
 
 
 class FrameError(ValueError):
@@ -25,27 +31,41 @@ class FrameError(ValueError):
 class Framer:
     """State of one direction of one connection: a partial packet and unclaimed descriptors."""
 
-    __slots__ = ("_buffer", "_fds", "_needed")
+    __slots__ = ("_buffer", "_fds", "_fresh", "_left", "_needed", "_sink")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        # The start of a packet as it just came; it moves to the buffer only if more must be waited for.
+        self._fresh: memoryview | None = None
         self._needed = LENGTH_SIZE
         self._fds: deque[int] = deque()
+        # Where the rest of a diverted packet goes, and how many bytes that still is.
+        self._sink: Sink | None = None
+        self._left = 0
 
     @property
     def missing(self) -> int:
         """How many bytes are known to be missing of the packet under way (0: none under way)."""
-        return self._needed - len(self._buffer) if self._buffer else 0
+        if self._fresh is not None:
+            return self._needed - len(self._fresh)
+        return self._needed - len(self._buffer) if self._buffer else self._left
 
     def add_fds(self, fds: Iterable[int]) -> None:
         """Take descriptors that arrived with the bytes of the next `feed`; the framer owns them."""
         self._fds.extend(fds)
 
-    def feed(self, data: bytes) -> list[Frame]:
+    def feed(self, data: bytes | memoryview) -> list[Frame]:
         """Return the packets that `data` completes, in order.
 
         Raises FrameError on a length out of bounds, and on descriptors without a message.
         """
+        if self._sink is not None:
+            data = self._pass_on(self._sink, data)
+            if not data:
+                return []
+        if self._fresh is not None:
+            self._buffer += self._fresh
+            self._fresh = None
         if self._buffer:
             self._buffer += data
             if len(self._buffer) < self._needed:
@@ -56,7 +76,7 @@ class Framer:
         try:
             offset = self._cut(data, frames)
             if offset < len(data):
-                self._buffer += data[offset:] if offset else data
+                self._fresh = memoryview(data)[offset:]
             self._check_fds()
         except FrameError:
             # The frames before the fault are lost with the connection; `close` finds their descriptors here.
@@ -64,25 +84,51 @@ class Framer:
             raise
         return frames
 
+    def head(self) -> Frame | None:
+        """The header of a large packet whose start just came, as a frame without payload."""
+        if self._fresh is None or self._needed < DIVERT_MIN or len(self._fresh) < PACKET_MIN:
+            return None
+        return Frame(b"", *_unpack_header(self._fresh)[1:])
+
+    def divert(self, sink: Sink) -> None:
+        """Give the packet of `head` to `sink`, piece by piece as it comes, instead of keeping it."""
+        fresh, self._fresh = self._fresh, None
+        if fresh is not None:
+            self._left = self._needed - len(fresh)
+            self._sink = sink
+            sink(fresh)
+
+    def _pass_on(self, sink: Sink, data: bytes | memoryview) -> bytes | memoryview:
+        """Give the sink its part of `data`; return what belongs to the packets after it."""
+        left = self._left
+        if len(data) < left:
+            self._left -= len(data)
+            sink(data)
+            return b""
+        self._sink, self._left = None, 0
+        view = memoryview(data)
+        sink(view[:left])
+        return view[left:]
+
     def _check_fds(self) -> None:
-        if self._fds and not self._buffer:
+        if self._fds and self._fresh is None:
             raise FrameError("file descriptors arrived without a message that announces them")
         if len(self._fds) > FDS_MAX:
             raise FrameError(f"more than {FDS_MAX} file descriptors are waiting for a message")
 
-    def _cut(self, data: bytes, frames: list[Frame]) -> int:
+    def _cut(self, data: bytes | memoryview, frames: list[Frame]) -> int:
         """Append the whole packets of `data` to `frames`; return where the partial one starts."""
         offset, end = 0, len(data)
         while end - offset >= LENGTH_SIZE:
             length = int.from_bytes(data[offset : offset + LENGTH_SIZE], "big")
             if not PACKET_MIN <= length <= PACKET_MAX:
-                raise FrameError(
-                    f"a packet announces {length} bytes; from {PACKET_MIN} to {PACKET_MAX} are allowed"
-                )
+                raise FrameError(f"a packet announces {length} bytes; from {PACKET_MIN} to {PACKET_MAX} are allowed")
             if length > end - offset:
                 self._needed = length
                 return offset
             raw = data if length == end and not offset else data[offset : offset + length]
+            if type(raw) is not bytes:
+                raw = bytes(raw)
             _, program, version, procedure, kind, serial, status = _unpack_header(raw)
             frame = Frame(raw, program, version, procedure, kind, serial, status)
             if kind == CALL_WITH_FDS or kind == REPLY_WITH_FDS:
