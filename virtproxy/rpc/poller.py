@@ -92,6 +92,8 @@ class Poller:
     def doRead(self) -> None:
         """Some transport is ready: serve all that are, for a few rounds."""
         for _ in range(ROUNDS):
+            if self._epoll.closed:  # by what the round before served
+                return
             events = self._epoll.poll(0, EVENTS_A_ROUND)
             if not events:
                 if self._calm < CALM_EVENTS or not self._watch_ns:
