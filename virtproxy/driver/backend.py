@@ -30,6 +30,7 @@ from virtproxy.protocol.schema import Procedure, error_frame
 from virtproxy.routing.backend import BackendClient
 from virtproxy.wire.codec import WireError
 from virtproxy.wire.frame import Frame
+from virtproxy.wire.framer import Sink
 
 PROGRAMS = {program.number: program for program in (remote.PROGRAM, qemu.PROGRAM, lxc.PROGRAM)}
 # What a client that does not read may leave waiting here before it is given up, in bytes.
@@ -92,6 +93,10 @@ class LocalBackend:
 
     def stream(self, frame: Frame) -> None:
         """Drop a packet: no stream is open here."""
+
+    def passage(self, head: Frame) -> Sink | None:
+        """Take every packet whole."""
+        return None
 
     def pause(self) -> None:
         """Hold events back until `resume`; replies are bounded by the calls that may be in flight."""

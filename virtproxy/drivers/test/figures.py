@@ -13,8 +13,7 @@ from virtproxy.drivers.test.host import TestHost
 
 LIVE, CONFIG = 1, 2
 DISK_BYTES = 1 << 40
-# What a sparse image of the disk does not use yet.
-DISK_FREE_BYTES = 5177344
+DISK_METADATA_BYTES = 5177344
 SCHEDULER = "fair"
 WEIGHT = 50
 
@@ -26,7 +25,8 @@ class Figures(TestHost):
     async def memory_stats(self, call: Call, args: remote.DomainMemoryStatsArgs) -> remote.DomainMemoryStatsRet:
         call.check_flags(args.flags)
         document = self._subject(call, args.dom).active_document()
-        stats = [remote.DomainMemoryStat(tag=tag, val=value) for tag, value in memory_figures(document.memory)]
+        figures = memory_figures(document.memory) if document.root.find("devices/memballoon") else ()
+        stats = [remote.DomainMemoryStat(tag=tag, val=value) for tag, value in figures]
         return remote.DomainMemoryStatsRet(stats=stats[: args.max_stats])
 
     @implements(remote.DOMAIN_GET_BLOCK_INFO)
@@ -34,8 +34,8 @@ class Figures(TestHost):
         call.check_flags(args.flags)
         if args.path not in disk_paths(self._subject(call, args.dom).document):
             raise call.error(ErrorCode.INVALID_ARG, f"invalid path {args.path} not assigned to domain")
-        used = DISK_BYTES - DISK_FREE_BYTES
-        return remote.DomainGetBlockInfoRet(allocation=used, capacity=DISK_BYTES, physical=DISK_BYTES)
+        capacity = DISK_BYTES - DISK_METADATA_BYTES
+        return remote.DomainGetBlockInfoRet(allocation=DISK_BYTES, capacity=capacity, physical=DISK_BYTES)
 
     @implements(remote.DOMAIN_INTERFACE_ADDRESSES)
     async def interface_addresses(
