@@ -66,7 +66,7 @@ def test_directory_modes_and_group_are_configured() -> None:
 
 
 @pytest.mark.parametrize("key", ["unix_sock_rw_perms", "unix_sock_ro_perms", "unix_sock_admin_perms"])
-@pytest.mark.parametrize("perms", ["", "9", "0x1ff", "rw", "7", "07777", "-777", "0888", " 777"])
+@pytest.mark.parametrize("perms", ["", "9", "0x1ff", "0o770", "rw", "17777", "-777", "0888", " 777"])
 def test_permissions_are_octal(key: str, perms: str) -> None:
     assert unix_refusal(f"\n{key} = '{perms}'").startswith(f"f.conf:2: {key} must be permissions in octal")
 

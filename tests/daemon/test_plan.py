@@ -68,6 +68,11 @@ def test_authentication_that_is_not_there_is_refused_even_where_it_is_not_used(
     assert refusal(tmp_path, f'{key} = "{value}"').startswith(f'{key} = "{value}"')
 
 
+@pytest.mark.parametrize("key", ["max_clients", "max_client_requests"])
+def test_limits_that_would_serve_nobody(tmp_path: Path, key: str) -> None:
+    assert refusal(tmp_path, f"{key} = 0").startswith(f"{key} = 0 would ")
+
+
 def test_plain_tcp_needs_a_word_of_consent(tmp_path: Path) -> None:
     assert "auth_tcp" in refusal(tmp_path, "listen_tcp = 1")
     found = plan(tmp_path, 'listen_tcp = 1\nauth_tcp = "none"\nlisten_addr = "127.0.0.1"')

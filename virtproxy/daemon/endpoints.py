@@ -96,7 +96,7 @@ def check_path(settings: Settings, key: str, path: str) -> None:
 def mode(settings: Settings, key: str) -> int:
     """Return the permissions that ``key`` holds as an octal string. Raises ConfigError for anything else."""
     text = settings.text(key) or ""
-    if not re.fullmatch(r"0?[0-7]{3}", text):
+    if not re.fullmatch(r"0*[0-7]{1,4}", text):
         raise settings.error(key, f'{key} must be permissions in octal, such as "0770", not "{text}"')
     return int(text, 8)
 

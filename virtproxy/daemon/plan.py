@@ -117,6 +117,9 @@ def _in_use(settings: Settings, key: str) -> bool:
 
 
 def _check_values(settings: Settings) -> None:
+    for key, meaning in (("max_clients", "let nobody in"), ("max_client_requests", "serve no call")):
+        if settings.number(key) == 0:
+            raise settings.error(key, f"{key} = 0 would {meaning}: set it to 1 or more, or leave it out")
     uuid = settings.text("host_uuid")
     if uuid is not None and not _UUID.fullmatch(uuid):
         raise settings.error("host_uuid", f'host_uuid must be a UUID of 32 hexadecimal digits, not "{uuid}"')
