@@ -20,7 +20,7 @@ from service_identity import CertificateError, SubjectAltNameWarning, Verificati
 from service_identity.pyopenssl import verify_hostname, verify_ip_address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IReactorTime
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -33,6 +33,7 @@ from virtproxy.auth.tls_settings import PkiFiles, TlsSettings, TlsSetupError, di
 from virtproxy.auth.tls_transport import ACCEPTED, Handshake, TlsTransport, new_connection, tls_factory, tls_transport
 
 if TYPE_CHECKING:
+    from virtproxy.rpc.reactor import Clock
     from virtproxy.rpc.transport import StreamProtocol
 
 __all__ = ["ClientTls", "TlsSetupError", "client_files"]
@@ -63,7 +64,7 @@ class ClientTls:
         self._context  # noqa: B018 -- made now, so that what OpenSSL dislikes shows now
 
     def wrap(
-        self, clock: IReactorTime, host: str, protocol: StreamProtocol
+        self, clock: Clock, host: str, protocol: StreamProtocol
     ) -> tuple[TlsTransport, Deferred[None]]:
         """The protocol for a socket connected to the server called `host` (a name or an address).
 
@@ -106,7 +107,7 @@ class _ConnectionCreator:
 class ClientHandshake(Handshake):
     """One attempt to be let in by a server."""
 
-    def __init__(self, clock: IReactorTime, settings: TlsSettings, host: str, protocol: StreamProtocol) -> None:
+    def __init__(self, clock: Clock, settings: TlsSettings, host: str, protocol: StreamProtocol) -> None:
         super().__init__(clock)
         self._settings = settings
         self._host = host

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
@@ -30,6 +30,7 @@ from virtproxy.auth.tls_verify import printable
 from virtproxy.identity import Identity
 
 if TYPE_CHECKING:
+    from virtproxy.rpc.reactor import Clock
     from virtproxy.rpc.transport import StreamProtocol
 
 __all__ = ["ServerTls", "TlsSettings", "TlsSetupError", "server_settings"]
@@ -53,7 +54,7 @@ class ServerTls:
 
     def wrap(
         self,
-        clock: IReactorTime,
+        clock: Clock,
         address: str,
         protocol_for: Callable[[Identity], StreamProtocol],
         log: Logger | None = None,
@@ -91,7 +92,7 @@ class ServerHandshake(Handshake):
 
     def __init__(
         self,
-        clock: IReactorTime,
+        clock: Clock,
         settings: TlsSettings,
         address: str,
         protocol_for: Callable[[Identity], StreamProtocol],

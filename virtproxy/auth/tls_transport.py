@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from OpenSSL import SSL
-from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IProtocol, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IProtocol
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
@@ -19,6 +19,7 @@ from zope.interface import implementer
 from virtproxy.auth.tls_verify import PeerCertificate
 
 if TYPE_CHECKING:
+    from virtproxy.rpc.reactor import Clock
     from virtproxy.rpc.transport import StreamProtocol
 
 # How long a peer may take from connecting to being let in.
@@ -79,7 +80,7 @@ class Handshake(Protocol):
 
     transport: TlsTransport
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._limit: IDelayedCall | None = None
         self._why: str | None = None
