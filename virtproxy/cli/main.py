@@ -8,6 +8,7 @@ The console script calls main. Each subcommand is a module with ``add_arguments(
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from types import ModuleType
 
@@ -37,7 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
         complain(f"{PROGRAM} {options.subcommand}", str(error))
         return 1
     except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone: Python's own complaint about it would be noise
+        # The reader has gone: what is left to say goes nowhere, or Python complains about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         return 130
