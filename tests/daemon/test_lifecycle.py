@@ -66,6 +66,18 @@ def test_it_ends_in_order_with_clients_connected(place: Path, number: int) -> No
     assert "Traceback" not in daemon.said()
 
 
+def test_an_impatient_administrator_changes_nothing(place: Path) -> None:
+    daemon = started(place)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(place / "libvirt-sock"))
+        for _ in range(5):
+            os.kill(daemon.pid, signal.SIGTERM)
+            time.sleep(0.01)
+        assert daemon.stop() == 0
+    assert left(place) == []
+    assert "Traceback" not in daemon.said()
+
+
 def test_a_hangup_is_noted_and_survived(place: Path) -> None:
     daemon = started(place)
     os.kill(daemon.pid, signal.SIGHUP)

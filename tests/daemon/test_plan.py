@@ -7,9 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from virtproxy.daemon.catalogue import ROWS
 from virtproxy.daemon.failure import ConfigError, StartupError
+from virtproxy.daemon.keys import KEYS, Type
 from virtproxy.daemon.options import DaemonOptions, options_for
 from virtproxy.daemon.plan import Plan, make_plan
 
@@ -105,3 +108,27 @@ def test_rows_without_a_driver_are_refused_before_their_file_is_read(tmp_path: P
     with pytest.raises(StartupError, match="virtnetworkd has no driver in this version of virtproxy") as refused:
         make_plan(options, {}, 0)
     assert refused.value.exit_code == 11
+
+
+# Texts of a file: no quote that ends them, and no name to be looked up in the net.
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters='"\r\n\0'), max_size=30)
+TEXT_KEYS = sorted(key.name for key in KEYS.values() if key.type is Type.STRING and key.name != "listen_addr")
+LIST_KEYS = sorted(key.name for key in KEYS.values() if key.type is Type.STRINGS)
+LINES = st.one_of(
+    st.tuples(st.sampled_from(TEXT_KEYS), TEXTS.map(lambda text: f'"{text}"')),
+    st.tuples(st.sampled_from(LIST_KEYS), st.lists(TEXTS, max_size=3).map(lambda t: str([*t]).replace("\\", "/"))),
+    st.tuples(st.sampled_from(sorted(KEYS)), st.integers(-5, 2**33).map(str)),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(LINES, max_size=4), st.booleans())
+def test_any_values_are_a_plan_or_a_clear_error(tmp_path: Path, lines: list[tuple[str, str]], tls: bool) -> None:
+    text = "".join(f"{key} = {value}\n" for key, value in lines)
+    network = 'listen_addr = "127.0.0.1"\nlisten_tls = 1\n' if tls else ""
+    try:
+        found = plan(tmp_path, network + text)
+    except StartupError as error:
+        assert str(tmp_path) in error.message or "TLS" in error.message
+    else:
+        assert len(found.unix) == 2

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from twisted.internet.defer import Deferred
 from twisted.python import usage
 
 from virtproxy.daemon.catalogue import ROWS
@@ -80,8 +81,6 @@ class _Program:
         return ExitCode.NONE
 
     def _run_reactor(self) -> None:
-        from twisted.internet.defer import ensureDeferred
-
         from virtproxy.daemon.lifecycle import Lifecycle
         from virtproxy.daemon.log import start_logging
         from virtproxy.daemon.reactors import install
@@ -91,7 +90,7 @@ class _Program:
         start_logging(plan.log, plan.row.name, plan.places.log_dir, background=self._starter is not None)
         _allow_files()
         self._lifecycle = Lifecycle(plan, self._reactor, os.environ, self._reactor.stop)
-        self._reactor.addSystemEventTrigger("before", "shutdown", lambda: ensureDeferred(self._lifecycle.stop()))
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
         self._reactor.callWhenRunning(self._start)
         self._reactor.run()
 
@@ -109,6 +108,12 @@ class _Program:
             self._starter.ready()
         # What is loaded by now stays: the collector need not look at it again.
         gc.freeze()
+
+    def _stop(self) -> Deferred[None]:
+        # It ends soon, and the reactor must not be stopped twice.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        return Deferred.fromCoroutine(self._lifecycle.stop())
 
     def _hung_up(self, number: int, frame: object) -> None:
         self._reactor.callFromThread(self._lifecycle.reload_asked)
