@@ -70,6 +70,8 @@ def route_of(uri: str) -> Route:
     except ValueError:
         raise errors.invalid_arg(f"'{uri}' is not a URI") from None
     driver = parts.scheme
+    if not driver:
+        raise errors.no_connect(f"URI '{uri}' does not include a driver name")
     if parts.netloc or (driver not in DRIVERS and driver != LOCAL):
         raise errors.no_connect(uri)
     primary = Target(driver, uri)

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from virtproxy import errors
+from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
+from virtproxy.protocol.errors import ErrorCode
 from virtproxy.protocol.remote import TypedParam, TypedParamValue
 
 _INT, _UINT, _LLONG, _ULLONG, _DOUBLE, _BOOLEAN, _STRING = range(1, 8)
@@ -27,6 +29,8 @@ _FIELDS: tuple[tuple[str, int, str | None], ...] = (
     ("selinux-context", _STRING, "selinux_context"),
     ("system.token", _STRING, None),
 )
+_TYPES = {_INT: "int", _UINT: "uint", _LLONG: "llong", _ULLONG: "ullong", _DOUBLE: "double"}
+_TYPES |= {_BOOLEAN: "boolean", _STRING: "string"}
 _BY_NAME = {name: (kind, field) for name, kind, field in _FIELDS}
 
 
@@ -44,10 +48,14 @@ def identity_of(params: Sequence[TypedParam], like: Identity) -> Identity:
     known: dict[str, object] = {field: None for _, _, field in _FIELDS if field is not None}
     for param in params:
         if param.field not in _BY_NAME:
-            raise errors.invalid_arg(f"parameter '{param.field}' not supported")
+            detail = f"parameter '{param.field}' not supported"
+            raise VirtError.of(ErrorCode.ARGUMENT_UNSUPPORTED, detail)
         kind, field = _BY_NAME[param.field]
         if param.value.type != kind:
-            raise errors.invalid_arg(f"invalid type for parameter '{param.field}'")
+            raise errors.invalid_arg(
+                f"invalid type '{_TYPES.get(param.value.type)}' for parameter '{param.field}',"
+                f" expected '{_TYPES[kind]}'"
+            )
         if field is not None:
             known[field] = param.value.value
     return replace(like, **known)  # type: ignore[arg-type]

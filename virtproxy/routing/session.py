@@ -138,10 +138,9 @@ class Session:
         backend = self._backends[index_of(family)]
         if backend is not None:
             return backend
-        if self._route is None:
-            raise errors.internal("hypervisor connection not open")
-        if family not in self._route.secondary:
-            raise errors.internal(f"{family.value} connection not open")
+        if self._route is None or family not in self._route.secondary:
+            which = "hypervisor " if family is Family.HYPERVISOR else ""
+            raise errors.internal(f"{which}connection not open")
         backend = self.new_backend(self._route, family)
         self._backends[index_of(family)] = backend
         return backend

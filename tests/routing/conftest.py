@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A proxy and two scripted daemons for the tests of routing/."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet.defer import ensureDeferred
+
+from tests.support.proxy import Proxy, settle
+from tests.support.scripted import ScriptedDaemon
+from virtproxy.protocol import remote
+
+MakeProxy = Callable[..., Proxy]
+
+
+@pytest.fixture
+def loop() -> Any:
+    """The reactor that pytest-twisted runs."""
+    from twisted.internet import reactor
+
+    return reactor
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine to its end on the test's reactor."""
+    return pytest_twisted.blockon(ensureDeferred(work))
+
+
+@pytest.fixture
+def daemons(loop: Any) -> Iterator[dict[str, ScriptedDaemon]]:
+    """A "qemu" and a "network" daemon that know the proxy's own calls."""
+    made = {driver: ScriptedDaemon(loop) for driver in ("qemu", "network")}
+    for daemon in made.values():
+        daemon.script.answers[remote.CONNECT_SET_IDENTITY] = None
+    yield made
+    for daemon in made.values():
+        daemon.close()
+    run(settle(loop))
+
+
+@pytest.fixture
+def make_proxy(loop: Any, daemons: dict[str, ScriptedDaemon]) -> Iterator[MakeProxy]:
+    """Makes proxies in front of the daemons."""
+    made: list[Proxy] = []
+
+    def make(**more: Any) -> Proxy:
+        sockets = more.pop("sockets", {driver: daemon.path for driver, daemon in daemons.items()})
+        made.append(Proxy(loop, sockets, **more))
+        return made[-1]
+
+    yield make
+    for proxy in made:
+        run(proxy.close())
