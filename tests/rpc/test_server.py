@@ -151,7 +151,7 @@ def test_what_waits_is_dropped_with_the_client() -> None:
     with pytest.raises(OSError):
         os.fstat(reader)
     os.close(writer)
-    assert server.session.lost == "Connection was closed cleanly."
+    assert server.session.lost == "the other side closed it"
     assert server.gone == [server.connection]
     server.answer(1)
     assert server.served == [1]

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -118,7 +119,7 @@ class Connection:
         self._keepalive.stop()
         self._framer.close()
         self._write = self._write_nowhere
-        self.lost(self._reason or reason.getErrorMessage())
+        self.lost(self._reason or _in_words(reason))
 
     def pauseProducing(self) -> None:
         """The transport is full."""
@@ -213,3 +214,12 @@ class Connection:
 
     def _write_nowhere(self, data: bytes | memoryview) -> None:
         """Before there is a transport, and after: the peer is not there to read it."""
+
+
+def _in_words(reason: Failure) -> str:
+    """Why a connection ended, for an error that a person reads."""
+    if reason.check(ConnectionDone):
+        return "the other side closed it"
+    if isinstance(reason.value, ConnectionLost) and reason.value.args:
+        return str(reason.value.args[0])
+    return reason.getErrorMessage()
