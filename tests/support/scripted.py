@@ -10,7 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from twisted.logger import Logger
+
+from virtproxy.auth.tls import ServerTls
 from virtproxy.errors import VirtError
+from virtproxy.identity import Identity
 from virtproxy.protocol import programs, remote
 from virtproxy.protocol.schema import Procedure, error_frame
 from virtproxy.rpc.acceptor import Acceptor
@@ -47,8 +51,9 @@ class ScriptedSession:
         except (VirtError, KeyError) as failure:
             self.refuse(frame, failure if isinstance(failure, VirtError) else VirtError(3, f"not here: {failure}"))
             return
-        if value is not LATER:
-            self.connection.reply(procedure.reply_frame(frame.serial, value))
+        if value is LATER:
+            return
+        self.connection.reply(procedure.reply_frame(frame.serial, value))
         if procedure is remote.CONNECT_CLOSE:
             self.connection.close("the client said goodbye")
 
@@ -127,13 +132,20 @@ class Script:
 class ScriptedDaemon:
     """A script behind a UNIX socket (or a TCP one)."""
 
-    def __init__(self, reactor: Any, settings: ServerSettings | None = None, tcp: str | None = None) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        settings: ServerSettings | None = None,
+        tcp: str | None = None,
+        tls: ServerTls | None = None,
+    ) -> None:
         self.script = Script()
         self.directory = Path(tempfile.mkdtemp(prefix="vp"))
         self.path = str(self.directory / "sock")
         self.transports: list[SocketTransport] = []
         self._reactor = reactor
         self._settings = settings
+        self._tls = tls
         self._listener = self._bind(tcp)
         self._acceptor = Acceptor(reactor, self._listener, self._accepted)
         self._acceptor.resume()
@@ -155,9 +167,15 @@ class ScriptedDaemon:
         return int(self._listener.getsockname()[1])
 
     def _accepted(self, sock: socket.socket, address: object) -> None:
-        transport = SocketTransport(self._reactor, sock, self.script.connection(self._reactor, self._settings))
+        transport = SocketTransport(self._reactor, sock, self._protocol())
         self.transports.append(transport)
         transport.start()
+
+    def _protocol(self) -> Any:
+        def connection(identity: Identity | None = None) -> ServerConnection:
+            return self.script.connection(self._reactor, self._settings)
+
+        return self._tls.wrap(self._reactor, "test", connection, Logger()) if self._tls else connection()
 
     def uri(self, more: str = "") -> str:
         """A URI that leads here."""

@@ -21,8 +21,8 @@ DEFAULT_PORTS: Mapping[Transport, int] = {"unix": 0, "tcp": 16509, "tls": 16514}
 # RFC 3986 section 3, with the transport that libvirt puts into the scheme.
 _URI = re.compile(
     r"(?P<driver>[A-Za-z][A-Za-z0-9.-]*)(\+(?P<transport>[A-Za-z0-9]+))?:"
-    r"(//((?P<user>[^/?#@]*)@)?(\[(?P<ipv6>[^]/?#]+)]|(?P<host>[^/?#:]*))(:(?P<port>[0-9]*))?)?"
-    r"(?P<path>[^?#]*)(\?(?P<query>[^#]*))?(#(?P<fragment>.*))?"
+    r"(?P<authority>//((?P<user>[^/?#@]*)@)?(\[(?P<ipv6>[^]/?#]+)]|(?P<host>[^/?#:]*))(:(?P<port>[0-9]*))?)?"
+    r"(?(authority)(?=[/?#]|$)|(?!//))(?P<path>[^?#]*)(\?(?P<query>[^#]*))?(#(?P<fragment>.*))?"
 )
 # What libvirt's clients use themselves and do not pass on, whatever the transport.
 _OWN_PARAMETERS = frozenset(

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Which socket of this host serves a URI."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from virtproxy.client import places
+from virtproxy.client.places import socket_path
+from virtproxy.client.uri import UriError, parse
+
+
+def path(uri: str, *, readonly: bool = False, uid: int = 0, **environ: str) -> str:
+    return socket_path(parse(uri), readonly=readonly, environ=environ, uid=uid)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory of system sockets in which virtqemud listens."""
+    (tmp_path / "virtqemud-sock").touch()
+    (tmp_path / "virtqemud-sock-ro").touch()
+    monkeypatch.setattr(places, "SYSTEM_DIRECTORY", str(tmp_path))
+    return tmp_path
+
+
+def test_a_drivers_own_daemon_comes_first(run: Path) -> None:
+    assert path("qemu:///system") == f"{run}/virtqemud-sock"
+    assert path("qemu:///system", readonly=True) == f"{run}/virtqemud-sock-ro"
+    assert path("lxc:///system") == f"{run}/libvirt-sock"
+    assert path("lxc:///system", readonly=True) == f"{run}/libvirt-sock-ro"
+    assert path("") == f"{run}/libvirt-sock"
+
+
+def test_mode_and_socket_decide(run: Path) -> None:
+    assert path("qemu:///system?mode=legacy") == f"{run}/libvirt-sock"
+    assert path("lxc:///system?mode=direct") == f"{run}/virtlxcd-sock"
+    assert path("qemu+unix:///system?mode=direct&socket=/s") == "/s"
+    with pytest.raises(UriError, match="mode=x is not known"):
+        path("qemu:///system?mode=x")
+
+
+def test_a_users_own_daemons(tmp_path: Path) -> None:
+    runtime = str(tmp_path)
+    assert path("qemu:///session", uid=7, XDG_RUNTIME_DIR=runtime) == f"{tmp_path}/libvirt/libvirt-sock"
+    assert path("qemu:///session", uid=7, readonly=True, XDG_RUNTIME_DIR=runtime) == f"{tmp_path}/libvirt/libvirt-sock"
+    (tmp_path / "libvirt").mkdir()
+    (tmp_path / "libvirt" / "virtqemud-sock").touch()
+    assert path("qemu:///session", uid=7, XDG_RUNTIME_DIR=runtime) == f"{tmp_path}/libvirt/virtqemud-sock"
+    assert path("qemu:///session", uid=7, XDG_CACHE_HOME="/c", XDG_RUNTIME_DIR="x") == "/c/libvirt/libvirt-sock"
+    assert path("qemu:///session", uid=7, HOME="/h") == "/h/.cache/libvirt/libvirt-sock"
+
+
+def test_root_has_no_session(run: Path) -> None:
+    assert path("qemu:///session", XDG_RUNTIME_DIR="/x") == f"{run}/virtqemud-sock"
