@@ -113,8 +113,8 @@ def _summary(place: Place, spoken: list[Spoken]) -> dict[str, object]:
 
 
 def _stay(process: subprocess.Popen[bytes], place: Place, tell: Narrator) -> None:
-    tell.line("\nIt stays up until Ctrl-C.")
     try:
+        tell.line("\nIt stays up until Ctrl-C.")
         status = process.wait()
     except KeyboardInterrupt:
         tell.line("\nGood-bye.")
