@@ -44,7 +44,8 @@ def test_wrong_types_are_found(tmp_path: Path) -> None:
     sample = tmp_path / "sample.py"
     sample.write_text(SAMPLE)
     # In a process of its own: what mypy leaves behind would slow down every later test.
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path / 'cache'}", sample]
+    options = ["--strict", "--config-file=", f"--cache-dir={tmp_path / 'cache'}"]
+    command = [sys.executable, "-m", "mypy", *options, str(sample)]
     output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
     found = {
         int(match[1]): match[2] for match in re.finditer(r"sample\.py:(\d+): error: .* \[([a-z-]+)\]$", output, re.M)
