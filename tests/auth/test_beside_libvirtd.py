@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import shutil
 import socket
-import ssl
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -93,10 +92,6 @@ def _listens(process: subprocess.Popen[bytes], place: Path, port: int) -> bool:
         return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _knock(port: int, pki: Path, stem: str | None) -> bytes:
-    return knock_with_openssl(port, pki, stem, ssl.TLSVersion.TLSv1_3)
-
-
 @pytest.mark.parametrize("stem", [None, "other", *CLIENTS])
 @pytest_twisted.ensureDeferred
 async def test_the_same_verdict(libvirtd: Libvirtd, pki: Path, crl: str, stem: str | None) -> None:
@@ -104,8 +99,8 @@ async def test_the_same_verdict(libvirtd: Libvirtd, pki: Path, crl: str, stem: s
         pki / "servercert.pem", pki / "serverkey.pem", pki / "cacert.pem", pki / crl, True, allowed_dns=(LISTED,)
     )
     port = TlsPort(ServerTls(settings))
-    ours = await deferToThread(_knock, port.port, pki, stem)
-    theirs = await deferToThread(_knock, libvirtd.port, pki, stem)
+    ours = await deferToThread(knock_with_openssl, port.port, pki, stem)
+    theirs = await deferToThread(knock_with_openssl, libvirtd.port, pki, stem)
     expected = ACCEPTED if crl == "crl.pem" and stem in {"good", "plain"} else REFUSED
     assert ours == expected
     assert theirs == (ACCEPTED if (crl, stem) in STRICTER else expected)

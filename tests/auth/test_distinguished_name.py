@@ -96,6 +96,8 @@ def certificate_with(name: bytes) -> bytes:
 @settings(max_examples=400, deadline=None)
 @given(NAMES)
 @example(der(0x30, der(0x31, der(0x30, encoded_oid("2.5.4.3") + der(30, b"\0\0")))))
+@example(der(0x30, der(0x31, der(0x30, encoded_oid("2.5.4.3") + der(30, b"\0a\0\0")))))
+@example(der(0x30, der(0x31, der(0x30, encoded_oid("2.5.4.3") + der(30, b"\0a\0\0\0\0")))))
 @example(der(0x30, der(0x31, der(0x30, encoded_oid("2.5.4.3") + der(12, b" ")))))
 def test_spelled_as_gnutls_spells_it(name: bytes) -> None:
     assert format_name(name).encode() == Gnutls().subject(certificate_with(name))

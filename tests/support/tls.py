@@ -93,7 +93,9 @@ class TlsPort:
         await self.until(lambda: not self.open_clients)
 
 
-def knock_with_openssl(port: int, directory: Path, stem: str | None, version: ssl.TLSVersion) -> bytes:
+def knock_with_openssl(
+    port: int, directory: Path, stem: str | None, version: ssl.TLSVersion | None = None
+) -> bytes:
     """Connect with Python's ssl and the pair `stem` (None: no certificate); what the server sent first, or b""."""
     context = plain_context(directory, version)
     if stem is not None:
@@ -106,10 +108,11 @@ def knock_with_openssl(port: int, directory: Path, stem: str | None, version: ss
             return REFUSED
 
 
-def plain_context(directory: Path, version: ssl.TLSVersion) -> ssl.SSLContext:
-    """A client's context that speaks one version and trusts the authority of `directory`."""
+def plain_context(directory: Path, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
+    """A client's context that trusts the authority of `directory` and speaks one version, or any."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = context.maximum_version = version
+    if version is not None:
+        context.minimum_version = context.maximum_version = version
     context.load_verify_locations(directory / "cacert.pem")
     return context
 

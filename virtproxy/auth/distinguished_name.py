@@ -140,7 +140,7 @@ def _text(value: _Value) -> str | None:
     if value.tag == _UNIVERSAL or (value.tag == _T61 and not _plain(value.content)):
         return "#" + value.content.hex()
     if value.tag == _BMP:
-        text = value.content.decode("utf-16-be").rstrip("\0")
+        text = value.content.decode("utf-16-be").removesuffix("\0")
     else:
         text = value.content.decode("utf-8")
     return text if text and "\0" not in text else None

@@ -2,9 +2,17 @@
 """Makes OpenSSL contexts: TLS 1.2 and newer, no resumption, no renegotiation, and a verdict of our own.
 
 tls.py and client_tls.py each make one from the files they were given. A context is never changed after.
+
+A server offers TLS 1.3 only where OpenSSL can be kept from sending session tickets: libvirt's client takes
+the first record after the handshake for the byte that lets it in, and gives up if it is a ticket. pyOpenSSL
+cannot turn tickets off (SSL_CTX_set_num_tickets), OpenSSL's own configuration can (NumTickets = 0 in the
+section that ssl_conf's system_default names), and so `sends_tickets` looks.
 """
 
 from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
 
 from OpenSSL import SSL, crypto
 
@@ -15,37 +23,64 @@ from virtproxy.auth.tls_verify import note_verification
 
 # A chain is a leaf, an authority and rarely one or two between.
 _DEPTH_MAX = 9
+# More than all that one end says before it waits for the other.
+_FLIGHT_MAX = 1 << 18
 
 
 def server_context(settings: TlsSettings, credentials: Credentials) -> SSL.Context:
     """A context that asks clients for a certificate but leaves it to the caller to judge it."""
-    context = _context(settings, bool(credentials.revocations))
-    _use_own_certificate(context, settings)
-    return context
+    priority = parse_priority(settings.priority)
+    context = _context(settings, credentials, priority)
+    if not priority.tls_1_3 or not sends_tickets(context):
+        return context
+    if not priority.tls_1_2:
+        raise TlsSetupError(
+            f'tls_priority = "{settings.priority}" leaves only TLS 1.3, whose session tickets no libvirt client '
+            "understands: allow TLS 1.2 too, or set NumTickets = 0 in OpenSSL's configuration"
+        )
+    return _context(settings, credentials, replace(priority, tls_1_3=False))
 
 
 def client_context(settings: TlsSettings, credentials: Credentials) -> SSL.Context:
     """A context that shows our certificate if `credentials` has one; the caller judges the server's."""
-    context = _context(settings, bool(credentials.revocations))
-    if credentials.chain:
-        _use_own_certificate(context, settings)
-    return context
+    return _context(settings, credentials, parse_priority(settings.priority))
 
 
-def _context(settings: TlsSettings, revocations: bool) -> SSL.Context:
+def sends_tickets(context: SSL.Context) -> bool:
+    """Whether a server with `context` says anything more once a TLS 1.3 handshake is complete."""
+    client, server = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None), SSL.Connection(context, None)
+    client.set_connect_state()
+    server.set_accept_state()
+    try:
+        for end, other in ((client, server), (server, client), (client, server)):
+            with contextlib.suppress(SSL.WantReadError):
+                end.do_handshake()
+            other.bio_write(end.bio_read(_FLIGHT_MAX))
+        server.do_handshake()
+    except SSL.Error:
+        return True  # nothing is known: the careful answer
+    try:
+        return bool(server.bio_read(_FLIGHT_MAX))
+    except SSL.WantReadError:
+        return False
+
+
+def _context(settings: TlsSettings, credentials: Credentials, priority: Priority) -> SSL.Context:
     context = SSL.Context(SSL.TLS_METHOD)
-    set_protocol(context, parse_priority(settings.priority))
+    set_protocol(context, priority)
     try:
         context.load_verify_locations(str(settings.ca_file))
         store = context.get_cert_store()
         assert store is not None  # a context always has one
-        _set_store(store, settings, revocations)
+        _set_store(store, settings, bool(credentials.revocations))
     except (SSL.Error, crypto.Error) as error:
         raise TlsSetupError(f"ca_file or crl_file cannot be used: {reasons(error)}") from error
     # No list of authorities is sent: a client then shows its certificate even if it is a wrong one, and the
     # log can say which. Nor does the handshake fail without one: that too is for us to say.
     context.set_verify(SSL.VERIFY_PEER, note_verification)
     context.set_verify_depth(_DEPTH_MAX)
+    if credentials.chain:
+        _use_own_certificate(context, settings)
     return context
 
 
