@@ -9,7 +9,7 @@ away it answers what was outstanding, and the next call opens the connection aga
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
@@ -18,13 +18,12 @@ from twisted.python.failure import Failure
 from virtproxy import errors
 from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
-from virtproxy.protocol import remote
 from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 from virtproxy.routing.answers import error_reply
 from virtproxy.routing.backend import BackendClient
-from virtproxy.routing.families import Target, daemon_of
-from virtproxy.routing.identity_params import identity_params
-from virtproxy.rpc.client import ClientConnection
+from virtproxy.routing.families import daemon_of
+from virtproxy.routing.opening import Opening, introduce, open_daemon
+from virtproxy.rpc.client import ClientConnection, ConnectionClosed
 from virtproxy.rpc.connect import connect_unix
 from virtproxy.rpc.reactor import StreamReactor
 from virtproxy.wire.frame import MESSAGE, REPLY, REPLY_WITH_FDS, STREAM, STREAM_HOLE, Frame
@@ -32,19 +31,8 @@ from virtproxy.wire.framer import Sink
 
 # Our own calls on a connection that carries a client's serials use numbers no client reaches.
 OWN_SERIALS = 0xFFFF0000
-AUTH_NONE = 0
 # A daemon that accepts and then says nothing must not keep its callers for ever.
 OPEN_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What a connection to a daemon is opened with."""
-
-    target: Target
-    path: str
-    flags: int
-    identity: Identity
 
 
 class _Link(ClientConnection):
@@ -139,22 +127,18 @@ class RemoteBackend:
 
     async def open(self) -> None:
         """Connect, open the URI and say who the client is; raises VirtError as the daemon says it."""
-        opening = self._opening
         link = _Link(self, self._reactor)
         link.when_lost.append(self._link_lost)
         timer = self._reactor.callLater(OPEN_SECONDS, link.abort, "it did not answer in time")
         try:
             await self._connect(link)
-            await _authenticate(link)
-            await link.call(
-                remote.CONNECT_OPEN,
-                remote.ConnectOpenArgs(name=opening.target.uri, flags=opening.flags),
-            )
-            await _introduce(link, opening.identity)
-        except BaseException:
+            await open_daemon(link, self._opening)
+        except BaseException as failure:
             link.when_lost.clear()
             link.close("could not be opened")
             self._link = None
+            if isinstance(failure, ConnectionClosed):
+                raise self._lost_error(link.lost_reason or "it closed the connection") from None
             raise
         finally:
             timer.cancel() if timer.active() else None
@@ -179,7 +163,7 @@ class RemoteBackend:
         """Tell the daemon that the client speaks for somebody else from now on."""
         self._opening = replace(self._opening, identity=identity)
         if self._ready and self._link is not None:
-            await _introduce(self._link, identity)
+            await introduce(self._link, identity)
 
     def _opened(self, link: _Link) -> None:
         self._under_way = None
@@ -239,21 +223,3 @@ class RemoteBackend:
     def _lost_error(self, reason: str) -> VirtError:
         """The error of a call or stream that died with the daemon's connection."""
         return errors.internal(f"lost the connection to {self.name}: {reason}")
-
-
-async def _authenticate(link: ClientConnection) -> None:
-    """Daemons behind a proxy let it in by its user id; anything else is a wrong set-up."""
-    offered = await link.call(remote.AUTH_LIST)
-    if AUTH_NONE not in offered.types:
-        raise errors.auth_failed(
-            "the daemon behind the proxy asks for a login; run the proxy as root or as the"
-            " daemon's user, or set its auth_unix_rw to none"
-        )
-
-
-async def _introduce(link: ClientConnection, identity: Identity) -> None:
-    """Say who the client is; the daemon decides by that, not by the proxy's own rights."""
-    params = identity_params(identity)
-    if params:
-        args = remote.ConnectSetIdentityArgs(params=params, flags=0)
-        await link.call(remote.CONNECT_SET_IDENTITY, args)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from virtproxy.identity import Identity
 from virtproxy.routing.backend import Backend, BackendClient
 from virtproxy.routing.families import Target, no_daemon
+from virtproxy.routing.opening import Opening
 from virtproxy.routing.probe import default_uri
-from virtproxy.routing.relay import Opening, RemoteBackend
+from virtproxy.routing.relay import RemoteBackend
 from virtproxy.rpc.reactor import StreamReactor
 
 # Makes the backend of a driver in this process: (target, flags, identity, client) -> Backend.

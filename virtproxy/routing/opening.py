@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a proxy says first on a connection to a daemon: its login, the URI, and who the client is.
+
+The relay uses it, before any of the client's packets. The three calls are sent together, because
+each round trip would delay every new client; a daemon that took a later one up before an earlier one
+was done refuses it, and is asked once more in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from virtproxy import errors
+from virtproxy.errors import VirtError
+from virtproxy.identity import Identity
+from virtproxy.protocol import remote
+from virtproxy.routing.families import Target
+from virtproxy.routing.identity_params import identity_params
+from virtproxy.rpc.client import ClientConnection, ConnectionClosed
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a connection to a daemon is opened with."""
+
+    target: Target
+    path: str
+    flags: int
+    identity: Identity
+
+
+async def open_daemon(link: ClientConnection, opening: Opening) -> None:
+    """Log in, open the URI and introduce the client; raises VirtError as the daemon says it."""
+
+    def open_uri() -> Deferred[None]:
+        args = remote.ConnectOpenArgs(name=opening.target.uri, flags=opening.flags)
+        return link.call(remote.CONNECT_OPEN, args)
+
+    def introduce_client() -> Deferred[None]:
+        return introduce(link, opening.identity)
+
+    answers = [_settled(link.call(remote.AUTH_LIST)), _settled(open_uri()), _settled(introduce_client())]
+    _check_login(_value(await answers[0]))
+    await _in_order(answers[1], open_uri)
+    await _in_order(answers[2], introduce_client)
+
+
+def introduce(link: ClientConnection, identity: Identity) -> Deferred[None]:
+    """Say who the client is; the daemon decides by that, not by the proxy's own rights."""
+    args = remote.ConnectSetIdentityArgs(params=identity_params(identity), flags=0)
+    return link.call(remote.CONNECT_SET_IDENTITY, args)
+
+
+def _check_login(offered: remote.AuthListRet) -> None:
+    if remote.AuthType.NONE not in offered.types:
+        raise errors.auth_failed(
+            "the daemon behind the proxy asks for a login; run the proxy as root or as the"
+            " daemon's user, or set its auth_unix_rw to none"
+        )
+
+
+def _settled(answer: Deferred[Any]) -> Deferred[Any]:
+    """The answer, with an error as its value: nobody may be listening when it comes."""
+
+    def as_value(failure: Failure) -> BaseException | None:
+        return failure.value
+
+    return answer.addErrback(as_value)
+
+
+def _value(settled: Any) -> Any:
+    if isinstance(settled, BaseException):
+        raise settled
+    return settled
+
+
+async def _in_order(early: Deferred[Any], again: Callable[[], Deferred[None]]) -> None:
+    """Accept the early call's success; repeat it now that what comes before it is done."""
+    settled = await early
+    if isinstance(settled, VirtError) and not isinstance(settled, ConnectionClosed):
+        await again()
+    else:
+        _value(settled)
