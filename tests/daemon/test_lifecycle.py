@@ -247,6 +247,15 @@ def test_under_twistd(place: Path, words: list[str]) -> None:
     assert "Traceback" not in daemon.said()
 
 
+def test_a_hangup_under_twistd(place: Path) -> None:
+    daemon = twistd(place, "-n")
+    daemon.wait_for("is ready")
+    os.kill(daemon.pid, signal.SIGHUP)
+    daemon.wait_for("reads its settings at its start only: restart it")
+    assert daemon.stop() == -signal.SIGTERM
+    assert left(place) == []
+
+
 def test_in_the_background_under_twistd(place: Path) -> None:
     daemon = twistd(place, f"--logfile={place}/log")
     assert daemon.process.wait(STARTING) == 0

@@ -19,7 +19,7 @@ from typing import ClassVar
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-W", "error", "-m", "virtproxy.cli.daemons", "virtproxyd")
-TWISTD = (sys.executable, "-W", "error", "-c", "from twisted.scripts.twistd import run; run()")
+TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
 STARTING = 20.0
 
 

@@ -7,10 +7,7 @@ never a traceback.
 
 from __future__ import annotations
 
-import gc
 import os
-import resource
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -22,13 +19,11 @@ from virtproxy.daemon.catalogue import ROWS
 from virtproxy.daemon.failure import ExitCode, StartupError
 from virtproxy.daemon.options import DaemonOptions, options_for
 from virtproxy.daemon.plan import Plan, make_plan
+from virtproxy.daemon.process import allow_files, ignore_further_signals, on_hangup, settle
 from virtproxy.daemon.reactors import VARIABLE, check_name
 
 if TYPE_CHECKING:
     from virtproxy.daemon.background import Starter
-
-# Each client needs descriptors for itself and its backends; libvirt's units ask for as many.
-_FILES_MAX = 524288
 
 
 def main(name: str, arguments: Sequence[str]) -> int:
@@ -88,7 +83,7 @@ class _Program:
         plan = self._plan
         self._reactor = install(self._reactor_name)
         start_logging(plan.log, plan.row.name, plan.places.log_dir, background=self._starter is not None)
-        _allow_files()
+        allow_files()
         self._lifecycle = Lifecycle(plan, self._reactor, os.environ, self._reactor.stop)
         self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
         self._reactor.callWhenRunning(self._start)
@@ -102,26 +97,12 @@ class _Program:
             self._error = error
             self._reactor.stop()
             return
-        signal.signal(signal.SIGHUP, self._hung_up)
+        on_hangup(self._reactor, self._lifecycle.reload_asked)
         self._lifecycle.start()
         if self._starter is not None:
             self._starter.ready()
-        # What is loaded by now stays: the collector need not look at it again.
-        gc.freeze()
+        settle()
 
     def _stop(self) -> Deferred[None]:
-        # It ends soon, and the reactor must not be stopped twice.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
+        ignore_further_signals()
         return Deferred.fromCoroutine(self._lifecycle.stop())
-
-    def _hung_up(self, number: int, frame: object) -> None:
-        self._reactor.callFromThread(self._lifecycle.reload_asked)
-
-
-def _allow_files() -> None:
-    """Use as many file descriptors as the system lets this process have."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, _FILES_MAX)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from virtproxy.daemon.failure import StartupError
     from virtproxy.daemon.lifecycle import Lifecycle
     from virtproxy.daemon.options import DaemonOptions
+    from virtproxy.daemon.reactors import ProgramReactor
 
 
 @implementer(IPlugin, IServiceMaker)
@@ -55,16 +56,17 @@ class DaemonMaker:
             add_outputs(plan.log, plan.row.name)
             lifecycle = Lifecycle(plan, reactor, os.environ, reactor.stop)
             lifecycle.check()
+            return DaemonService(lifecycle, reactor)
         except StartupError as error:
             _exit(error)
-        return DaemonService(lifecycle)
 
 
 class DaemonService(Service):
     """A daemon between twistd and its lifecycle."""
 
-    def __init__(self, lifecycle: Lifecycle) -> None:
+    def __init__(self, lifecycle: Lifecycle, reactor: ProgramReactor) -> None:
         self._lifecycle = lifecycle
+        self._reactor = reactor
 
     def privilegedStartService(self) -> None:
         """Take the pid file and the sockets."""
@@ -77,15 +79,23 @@ class DaemonService(Service):
 
     def startService(self) -> None:
         """Serve."""
+        from virtproxy.daemon.process import allow_files, on_hangup, settle
+
         self.running = True
+        allow_files()
+        on_hangup(self._reactor, self._lifecycle.reload_asked)
         self._lifecycle.start()
+        settle()
 
     def stopService(self) -> Deferred[None]:
         """End in order."""
-        from twisted.internet.defer import ensureDeferred
+        from twisted.internet.defer import Deferred
+
+        from virtproxy.daemon.process import ignore_further_signals
 
         self.running = False
-        return ensureDeferred(self._lifecycle.stop())
+        ignore_further_signals()
+        return Deferred.fromCoroutine(self._lifecycle.stop())
 
 
 def _exit(error: StartupError) -> NoReturn:
