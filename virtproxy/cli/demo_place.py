@@ -32,7 +32,6 @@ listen_tcp = 0
 listen_addr = "{host}"
 tls_port = "{port}"
 auth_tls = "none"
-tls_priority = "NORMAL:-VERS-TLS1.3"
 ca_file = "{pki}/cacert.pem"
 cert_file = "{pki}/servercert.pem"
 key_file = "{pki}/serverkey.pem"
