@@ -14,9 +14,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 SUPPORT = Path(__file__).parent
 INSIDE = Path("/run/lab")
@@ -43,14 +45,60 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = STARTI
 
 def first_child(pid: int) -> int | None:
     """Process id of a process's only child, or None while there is none."""
-    words = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    try:
+        words = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
     return int(words[0]) if words else None
+
+
+def end(wrapper: subprocess.Popen[Any], signum: int = signal.SIGKILL) -> None:
+    """Ends a program that was started in a lab, from within: nsenter, its parent outside, must outlive it to reap it."""
+    pid = first_child(wrapper.pid) if wrapper.poll() is None else None
+    if pid is not None:
+        os.kill(pid, signum)
+    wrapper.wait(20)
+
+
+class Waker(threading.Thread):
+    """Wakes nsenter, which stops itself when it sees its program stopped and sleeps on when that goes on."""
+
+    def __init__(self, wrappers: list[subprocess.Popen[Any]]) -> None:
+        super().__init__(daemon=True)
+        self.wrappers = wrappers
+        self.done = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        """Looks twice a second."""
+        while not self.done.wait(0.5):
+            for wrapper in list(self.wrappers):
+                if wrapper.returncode is None and state_of(wrapper.pid) == "T" and not stopped_within(wrapper.pid):
+                    wrapper.send_signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self.done.set()
+        self.join()
+
+
+def state_of(pid: int) -> str:
+    """The kernel's letter for a process's state, empty when it is gone."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    return ""
+
+
+def stopped_within(pid: int) -> bool:
+    """Whether the program below an nsenter is stopped itself."""
+    child = first_child(pid)
+    return child is not None and state_of(child) == "T"
 
 
 class Daemon:
     """A process that runs in a lab until it is ended."""
 
-    def __init__(self, wrapper: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, wrapper: subprocess.Popen[Any], log: Path) -> None:
         self.wrapper = wrapper
         self.log = log
 
@@ -72,8 +120,7 @@ class Daemon:
 
     def kill(self, signum: int = signal.SIGKILL) -> None:
         """Sends the signal and waits for the end."""
-        os.kill(self.pid, signum)
-        self.wrapper.wait(20)
+        end(self.wrapper, signum)
 
     def resident_kib(self) -> int:
         """Resident memory in KiB."""
@@ -89,13 +136,15 @@ class Lab:
         self.directory = Path(tempfile.mkdtemp(prefix="vp"))
         self.directory.chmod(0o755)
         self.tree = tree
+        self.wrappers: list[subprocess.Popen[Any]] = []
+        self.waker = Waker(self.wrappers)
         self.keeper = self._start()
         pid = first_child(self.keeper.pid)
         assert pid is not None
         self.pid = pid
 
     def _start(self) -> subprocess.Popen[str]:
-        unshare = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        unshare = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
         init = [str(SUPPORT / "lab_init.sh"), str(self.directory)]
         if self.tree is not None:
             init.append(str(self.tree))
@@ -115,6 +164,9 @@ class Lab:
         """Ends every process of the lab and removes its directory."""
         self.keeper.kill()
         self.keeper.wait(20)
+        for wrapper in self.wrappers:
+            wrapper.wait(20)
+        self.waker.close()
         wait_until(lambda: not Path(f"/proc/{self.pid}").exists(), "the end of the lab's processes")
         assert self.keeper.stdout is not None
         self.keeper.stdout.close()
@@ -125,26 +177,35 @@ class Lab:
         enter = ["nsenter", "-t", str(self.pid), "--mount", "--net", "--pid", "--wdns=/run/lab", "--"]
         return [*enter, *map(str, argv)]
 
+    def popen(self, *argv: str | Path, env: Mapping[str, str] | None = None, **named: Any) -> subprocess.Popen[Any]:
+        """Starts a command in the lab; named: what subprocess.Popen takes. See end() for how to stop it."""
+        command = self.inside(argv)
+        wrapper = subprocess.Popen(command, env={**environment(), **(env or {})}, **named)
+        self.wrappers.append(wrapper)
+        return wrapper
+
     def run(
         self, *argv: str | Path, env: Mapping[str, str] | None = None, timeout: float = 60, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Runs a command in the lab's directory and returns its output as text."""
-        done = subprocess.run(
-            self.inside(argv), env={**environment(), **(env or {})}, timeout=timeout, text=True,
-            stdin=subprocess.DEVNULL, capture_output=True, errors="replace",
-        )
-        if check and done.returncode != 0:
-            raise AssertionError(f"{argv} ended with {done.returncode}: {done.stdout}{done.stderr}")
-        return done
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with self.popen(*argv, env=env, text=True, errors="replace", **streams) as wrapper:
+            try:
+                out, err = wrapper.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                end(wrapper)
+                out, err = wrapper.communicate()
+                raise AssertionError(f"{argv} took longer than {timeout} s: {out}{err}") from None
+        self.wrappers.remove(wrapper)
+        if check and wrapper.returncode != 0:
+            raise AssertionError(f"{argv} ended with {wrapper.returncode}: {out}{err}")
+        return subprocess.CompletedProcess(argv, wrapper.returncode, out, err)
 
     def spawn(self, name: str, *argv: str | Path, env: Mapping[str, str] | None = None) -> Daemon:
         """Starts a process that stays; what it prints goes to NAME.log in the lab's directory."""
         log = self.directory / f"{name}.log"
         with log.open("ab") as output:
-            wrapper = subprocess.Popen(
-                self.inside(argv), env={**environment(), **(env or {})},
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            )
+            wrapper = self.popen(*argv, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         wait_until(lambda: wrapper.poll() is not None or first_child(wrapper.pid) is not None, name)
         return Daemon(wrapper, log)
 
