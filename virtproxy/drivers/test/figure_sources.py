@@ -55,7 +55,7 @@ def addresses(document: DomainDocument, id: int) -> list[remote.DomainInterface]
 def _interface(nic: Element, index: int, id: int) -> remote.DomainInterface:
     source, target, mac = nic.child("source").attributes, nic.child("target").attributes, nic.child("mac").attributes
     last = (_ADDRESSES_A_RUN * (id - 1) + _FIRST_ADDRESS + index) % _LAST_ADDRESS
-    address = f"192.168.122.{last}" if source.get("network") == "default" else f"192.168.0.{_FIRST_ADDRESS}"
+    address = f"192.168.122.{last}" if source.get("network") == "default" else f"192.168.0.{1 + index}"
     return remote.DomainInterface(
         name=target.get("dev", ""),
         hwaddr=mac.get("address", ""),

@@ -79,6 +79,12 @@ class Figures(TestHost):
         self._subject(call, args.dom)
         return remote.DomainGetEmulatorPinInfoRet(cpumaps=cpu_map(args.maplen), ret=1)
 
+    @implements(remote.DOMAIN_GET_IOTHREAD_INFO)
+    async def iothreads(self, call: Call, args: remote.DomainGetIothreadInfoArgs) -> remote.DomainGetIothreadInfoRet:
+        call.check_flags(args.flags, LIVE, CONFIG)
+        self._subject(call, args.dom)
+        return remote.DomainGetIothreadInfoRet(info=[], ret=0)
+
     def _subject(self, call: Call, dom: remote.NonnullDomain) -> Guest:
         guest = self.guests.by_ref(dom)
         call.authorize(guest)

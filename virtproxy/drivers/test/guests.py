@@ -42,7 +42,7 @@ class Guest:
         self.config: DomainDocument | None = None
         self.autostart = False
         self.managed_save = False
-        self.was_defined = False
+        self._former: DomainDocument | None = None
 
     def ref(self) -> remote.NonnullDomain:
         """How the protocol names it."""
@@ -57,6 +57,21 @@ class Guest:
     def persistent(self) -> bool:
         """Whether it outlives a stop."""
         return self.config is not None
+
+    @property
+    def was_defined(self) -> bool:
+        """Whether it is or once was persistent; a later definition then counts as an update."""
+        return self.inactive_document is not None
+
+    @property
+    def inactive_document(self) -> DomainDocument | None:
+        """The persistent document, or the last one it had before it was undefined while it runs."""
+        return self.config or self._former
+
+    def undefine(self) -> None:
+        """Stop being persistent."""
+        self._former = self.inactive_document
+        self.config, self.managed_save = None, False
 
     @property
     def document(self) -> DomainDocument:

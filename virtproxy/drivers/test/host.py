@@ -48,7 +48,7 @@ class TestHost(Driver):
         self.guests = Guests()
         document = DomainDocument(DOMAIN)
         guest = self.guests.place(document, must_be_stopped=False)
-        guest.config, guest.was_defined = document, True
+        guest.config = document
         guest.start(document, self.guests.next_id(), reason=0)
 
     def last_client_left(self) -> None:

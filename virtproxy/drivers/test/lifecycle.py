@@ -165,7 +165,7 @@ class Lifecycle(TestHost):
         call.authorize(document)
         guest = self.guests.place(document, must_be_stopped=False)
         detail = UPDATED if guest.was_defined else ADDED
-        guest.config, guest.was_defined = document, True
+        guest.config = document
         self._tell(guest, Event.DEFINED, detail)
         return guest.ref()
 
@@ -174,7 +174,7 @@ class Lifecycle(TestHost):
         call.authorize(guest)
         if guest.managed_save and not flags & UNDEFINE_MANAGED_SAVE:
             raise invalid("Refusing to undefine while domain managed save image exists")
-        guest.config, guest.managed_save = None, False
+        guest.undefine()
         self._tell(guest, Event.UNDEFINED, REMOVED)
         self.guests.forget(guest)
 

@@ -141,11 +141,14 @@ def format_document(root: Element) -> str:
 def _lines(element: Element, indent: str) -> Iterator[str]:
     attributes = "".join(f" {name}='{escape(value)}'" for name, value in element.attributes.items())
     elements, text = element.elements, element.text
-    if elements or element.name == "devices":
+    if element.name == "metadata":
+        yield indent + _verbatim(Element("metadata", element.attributes)).replace("/>", ">")
+        yield from (f"{indent}  {_verbatim(child)}" for child in elements)
+        yield f"{indent}</metadata>"
+    elif elements or element.name == "devices":
         yield f"{indent}<{element.name}{attributes}>"
-        deeper = indent + "  "
         for child in elements:
-            yield from [deeper + _verbatim(child)] if element.name == "metadata" else _lines(child, deeper)
+            yield from _lines(child, indent + "  ")
         yield f"{indent}</{element.name}>"
     elif text.strip():
         yield f"{indent}<{element.name}{attributes}>{escape(text)}</{element.name}>"

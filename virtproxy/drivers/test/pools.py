@@ -154,6 +154,8 @@ class Pools(TestHost):
         self, call: Call, args: remote.StoragePoolListAllVolumesArgs
     ) -> remote.StoragePoolListAllVolumesRet:
         call.check_flags(args.flags)
+        if not self._pool(call, args.pool.name).active:
+            raise invalid("storage pool is not active")
         found = self._volumes(call, args.pool.name)
         return remote.StoragePoolListAllVolumesRet(vols=found, ret=len(found))
 

@@ -38,10 +38,10 @@ class Reports(TestHost):
     async def xml(self, call: Call, args: remote.DomainGetXmlDescArgs) -> remote.DomainGetXmlDescRet:
         call.check_flags(args.flags, XML_SECURE, XML_INACTIVE, XML_MIGRATABLE)
         guest = self._guest(call, args.dom)
-        if guest.live is not None and not (args.flags & XML_INACTIVE and guest.config is not None):
-            id = None if args.flags & XML_INACTIVE else guest.id
-            return remote.DomainGetXmlDescRet(xml=guest.live.format(id))
-        return remote.DomainGetXmlDescRet(xml=(guest.config or guest.document).format())
+        inactive = guest.inactive_document
+        if args.flags & XML_INACTIVE or guest.live is None:
+            return remote.DomainGetXmlDescRet(xml=(inactive or guest.document).format())
+        return remote.DomainGetXmlDescRet(xml=guest.live.format(guest.id))
 
     @implements(remote.DOMAIN_GET_OS_TYPE)
     async def os_type(self, call: Call, args: remote.DomainGetOsTypeArgs) -> remote.DomainGetOsTypeRet:

@@ -104,10 +104,10 @@ class Settings(TestHost):
     def _set_vcpus(self, call: Call, dom: remote.NonnullDomain, count: int, flags: int) -> None:
         guest = self.guests.by_ref(dom)
         call.authorize(guest)
-        documents = chosen(guest, flags)
         if count > VCPUS_MAX:
             detail = f"requested cpu amount exceeds maximum supported amount ({count} > {VCPUS_MAX})"
             raise call.error(ErrorCode.INVALID_ARG, detail)
+        documents = chosen(guest, flags)
         most = min(document.max_vcpus for document in documents)
         if not flags & MAXIMUM and count > most:
             raise call.error(ErrorCode.INVALID_ARG, f"requested cpu amount exceeds maximum ({count} > {most})")

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The embedded test driver beside libvirt's own: the same clients, the same calls, the same answers.
+
+virsh and libvirt-python once use the C driver inside their own process, and once ours through virtproxyd and a
+real socket. What must differ is listed in DIFFERENCES, with the reason, and in docs/test-driver.md.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("api_script.py")
+INSIDE = "test:///default"
+
+# What differs, by the call's label in api_script.py.
+DIFFERENCES = {
+    "getLibVersion": "the libvirt whose interface we present, and not the one that is installed",
+    "getFreePages": "the C driver fills the counts in but returns none of them; remote callers get an error",
+    "broken cut": "the text is the XML parser's own, and ours is another parser",
+    "broken doctype": "we take no document type declaration, so that there are no entities to expand",
+}
+
+MASKS = (
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<uuid>"),
+    (re.compile(r"\b1[6-9]\d{17}\b"), "<cpu time>"),
+    (re.compile(r"\b1[6-9]\d{13}\b"), "<vcpu time>"),
+    (re.compile(r"CPU time: +[\d.]+s"), "CPU time: <s>"),
+    (re.compile(r"%1\$s"), "%s"),  # how libvirt since 9.1 writes a template
+    (re.compile(r"test\+unix:///default\?socket=\S+"), INSIDE),
+)
+
+SESSIONS = {
+    "facts": [
+        "uri", "hostname", "nodeinfo", "nodecpumap", "maxvcpus", "freecell --all", "nodecpustats", "sysinfo",
+        "capabilities", "nodememstats", "domcapabilities", "node-memory-tune", "secret-list", "nwfilter-list",
+        "allocpages 4 1", "nodesuspend mem 60", "freepages --all",
+    ],
+    "one domain": [
+        "list --all", "dominfo test", "domid test", "domuuid test", "domname 1", "domstate test --reason",
+        "dumpxml test", "dumpxml test --inactive", "dumpxml test --security-info", "vcpucount test", "vcpuinfo test",
+        "vcpupin test", "emulatorpin test", "schedinfo test", "dommemstat test", "domblklist test",
+        "domiflist test", "domblkinfo test vda", "domifaddr test", "domfsinfo test", "domtime test",
+        "domhostname test", "domcontrol test", "domjobinfo test", "snapshot-list test", "checkpoint-list test",
+        "snapshot-current test", "iothreadinfo test", "domdisplay test", "domstats", "domstats --raw",
+        "domstats --vcpu", "list --title", "list --name", "list --uuid", "metadata test urn:x", "desc test",
+        "desc test --title", "guestinfo test",
+    ],
+    "lifecycle": [
+        "suspend test", "list", "suspend test", "domstate test --reason", "resume test", "resume test",
+        "domstate test --reason", "reboot test", "reset test", "managedsave test", "list --all --managed-save",
+        "managedsave-remove test", "domstate test --reason", "start test", "start test", "shutdown test",
+        "shutdown test --mode agent", "list --all", "dominfo test", "start test --paused", "start test", "domid test",
+        "destroy test --graceful", "destroy test", "autostart test", "dominfo test", "list --all --autostart",
+        "autostart test --disable", "domrename test other", "list --all", "undefine other --managed-save",
+        "undefine other", "list --all", "dominfo test", "domstate other",
+    ],
+    "definitions": [
+        "define {xml}", "define {xml}", "define --validate {xml}", "start m", "domstate m --reason",
+        "undefine m --nvram", "undefine m", "dominfo m", "setmem m 512", "setmem m 4096", "setmaxmem m 2048 --config",
+        "setvcpus m 2", "setvcpus m 2 --maximum --config", "dumpxml m --inactive", "create {xml}", "destroy m",
+        "create {xml} --paused", "create {xml} --autodestroy", "create {xml}", "list --all --transient",
+        "list --all --persistent", "list --inactive", "list --state-running", "list --with-snapshot",
+        "list --without-managed-save --name", "define {full}", "dumpxml full", "define {broken}",
+        "setmaxmem full 1048576", "setmem full 262144 --config", "setvcpus full 3 --config", "dominfo full",
+        "vcpucount full", "start full", "domifaddr full",
+    ],
+    "families": [
+        "net-list --all", "net-info default", "net-dumpxml default", "net-uuid default", "net-destroy default",
+        "net-list", "net-list --inactive", "net-start default", "net-start default", "net-undefine default",
+        "net-autostart default", "net-list --autostart", "net-info zz", "net-event --list", "net-dhcp-leases default",
+        "iface-list --all", "iface-dumpxml eth1", "iface-mac eth1", "iface-destroy eth1", "iface-list --inactive",
+        "iface-start eth1", "iface-start eth1", "iface-undefine eth1", "iface-list --all", "iface-dumpxml zz",
+        "pool-list --all --details", "pool-info default-pool", "pool-dumpxml default-pool", "pool-uuid default-pool",
+        "vol-list default-pool", "vol-info zz default-pool", "vol-path zz", "pool-refresh default-pool",
+        "pool-undefine default-pool", "pool-destroy default-pool", "vol-list default-pool", "pool-list --inactive",
+        "pool-start default-pool", "pool-autostart default-pool", "pool-list --type dir", "pool-list --type disk",
+        "pool-info zz", "nodedev-dumpxml computer", "nodedev-dumpxml scsi_host11", "nodedev-dumpxml zz",
+        "event --list", "nwfilter-binding-list",
+    ],
+}  # fmt: skip
+
+MINIMAL = "<domain type='test'><name>m</name><memory>1024</memory><os><type>hvm</type></os></domain>"
+FULL = """<!-- a comment -->
+<domain type='test' id='44' xmlns:q='urn:q'>
+  <description>it's 1 &lt; "2"</description><title>T</title><name>full</name>
+  <uuid>e1b1a3a4-0ee2-44d5-8a3a-6ad2a5c1f9bb</uuid>
+  <metadata><q:a x="1"><q:b/>text</q:a></metadata>
+  <memory unit='MiB'>512</memory><currentMemory unit='GB'>1</currentMemory>
+  <vcpu current='1'>4</vcpu><cputune><shares>200</shares></cputune>
+  <os><type arch='x86_64' machine='pc'>hvm</type><boot dev='cdrom'/></os>
+  <features><acpi/><apic/></features><on_reboot>destroy</on_reboot><clock offset='localtime'/>
+  <devices>
+    <interface type='network'><mac address='52:54:00:00:00:01'/><source network='default'/></interface>
+    <disk type='file' device='disk'><source file='/a'/><target dev='vda'/></disk>
+    <interface type='bridge'><mac address='52:54:00:00:00:02'/><source bridge='b'/></interface>
+    <emulator>/bin/x</emulator>
+  </devices>
+</domain>
+"""
+BROKEN = "<domain type='test'><name>n</name><memory>1024</memory><os><type>beos</type></os></domain>"
+
+
+def masked(text: str) -> str:
+    """What does not change from run to run."""
+    for pattern, mask in MASKS:
+        text = pattern.sub(mask, text)
+    return text
+
+
+def api_answers(uri: str) -> dict[str, str]:
+    """Each call's label and what it gave."""
+    command = ["/usr/bin/python3", str(SCRIPT), uri]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stderr
+    answers: dict[str, str] = {}
+    for line in masked(ended.stdout).splitlines():
+        label, _, answer = line.partition(" -> ") if " -> " in line else ("   events", "", line)
+        while label in answers:
+            label += "'"
+        answers[label] = answer
+    return answers
+
+
+def virsh(uri: str, commands: list[str]) -> list[str]:
+    """The lines that one virsh writes for all the commands, then its errors and its status."""
+    ended = subprocess.run(
+        ["virsh", "-c", uri, "; ".join(commands)], capture_output=True, text=True, timeout=60, check=False
+    )
+    return [*masked(ended.stdout).splitlines(), *masked(ended.stderr).splitlines(), f"status {ended.returncode}"]
+
+
+@pytest.mark.programs("virsh")
+@pytest.mark.timeout(120)
+def test_every_call_of_libvirt_python_is_answered_alike(uri: str) -> None:
+    theirs, ours = api_answers(INSIDE), api_answers(uri)
+    assert len(theirs) > 450
+    assert list(theirs) == list(ours)
+    differing = {label for label, answer in theirs.items() if ours[label] != answer}
+    shown = "\n".join(f"{label}\n  theirs {theirs[label]}\n  ours   {ours[label]}" for label in sorted(differing))
+    assert differing == set(DIFFERENCES), shown
+
+
+@pytest.mark.programs("virsh")
+@pytest.mark.parametrize("session", SESSIONS)
+def test_a_virsh_session_looks_alike(session: str, uri: str, tmp_path: Path) -> None:
+    documents = {"xml": MINIMAL, "full": FULL, "broken": BROKEN}
+    for name, text in documents.items():
+        (tmp_path / name).write_text(text)
+    files = {name: str(tmp_path / name) for name in documents}
+    commands = [command.format(**files) for command in SESSIONS[session]]
+    theirs, ours = virsh(INSIDE, commands), virsh(uri, commands)
+    assert len(theirs) > len(commands)
+    difference = "\n".join(difflib.unified_diff(theirs, ours, "theirs", "ours", lineterm=""))
+    assert not difference, difference
