@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support.pki import AUTHORITY_USAGE, SERVER, Authority, Leaf, pem, usage, write_pair
 
-# What each client's certificate is like. "other" is signed by an authority of the same name that is not ours.
+# What each client's certificate is like. "other" is signed by an authority of the
+# same name that is not ours, "weak" has a small key.
 CLIENTS = {
     "good": Leaf(name="good"),
     "plain": Leaf(name="plain", purposes=None, key_usage=None),
@@ -41,6 +43,8 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     issued = {stem: ours.issue(leaf) for stem, leaf in CLIENTS.items()}
     for stem, certificate in issued.items():
         write_pair(directory, stem, certificate)
+    small = rsa.generate_private_key(65537, 1024)
+    write_pair(directory, "weak", ours.issue(Leaf(name="weak"), small), small)
     write_pair(directory, "other", other.issue(Leaf(name="other")))
     (directory / "crl.pem").write_bytes(ours.revocation_list(issued["revoked"]))
     (directory / "oldcrl.pem").write_bytes(ours.revocation_list(issued["revoked"], days=(-20, -10)))

@@ -43,6 +43,7 @@ SAYS = {
     "purpose": "its purposes (extended key usage) do not include being a TLS client",
     "usage": "its key usage does not permit digital signatures",
     "authority": "it is an authority's certificate, not a client's",
+    "weak": "its key is too weak",
     "other": "its signature is not its issuer's",
     "unlisted": "its distinguished name is not on tls_allowed_dn_list",
 }
@@ -272,3 +273,25 @@ async def test_a_name_with_control_characters_stays_on_its_line(opened: Open, tm
     line = await port.logged("refused")
     assert "a\\u000aTLS client accepted\\u001b[2J" in line
     assert line.isprintable()
+
+
+@pytest_twisted.ensureDeferred
+async def test_closing_sends_all_that_was_written(opened: Open, pki: Path) -> None:
+    port = opened()
+    size = 4 * 1024 * 1024
+    received = deferToThread(_read_all, port.port, pki)
+    await port.until(lambda: bool(port.protocols))
+    port.protocols[0].farewell(bytes(size))
+    assert await received == size + len(ACCEPTED)
+
+
+def _read_all(port: int, pki: Path) -> int:
+    """How many bytes come before a proper end of TLS (an improper one raises)."""
+    context = plain_context(pki)
+    context.load_cert_chain(pki / "goodcert.pem", pki / "goodkey.pem")
+    sock = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    total = 0
+    with context.wrap_socket(sock, server_hostname="localhost", suppress_ragged_eofs=False) as tls:
+        while data := tls.recv(65536):
+            total += len(data)
+    return total

@@ -12,13 +12,14 @@ import ssl
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet import reactor as installed
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IConsumer, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import deferLater
 from twisted.logger import LogEvent, Logger, formatEvent
+from zope.interface import implementer
 
 from virtproxy.auth.tls import ServerTls
 from virtproxy.identity import Identity
@@ -30,8 +31,27 @@ REFUSED, ACCEPTED = b"", b"\x01"
 PATIENCE = 10.0
 
 
+@implementer(IPushProducer)
 class Echo(Protocol):
-    """Sends back what comes."""
+    """Sends back what comes; a producer of its transport, as every connection of ours is."""
+
+    def connectionMade(self) -> None:
+        cast(IConsumer, self.transport).registerProducer(self, True)
+
+    def pauseProducing(self) -> None:
+        """The transport is full; an echo cannot help it."""
+
+    def resumeProducing(self) -> None:
+        """The transport has room."""
+
+    def stopProducing(self) -> None:
+        """The transport is gone."""
+
+    def farewell(self, data: bytes) -> None:
+        """Send `data` and close."""
+        assert self.transport is not None
+        self.transport.write(data)
+        self.transport.loseConnection()
 
     def dataReceived(self, data: bytes) -> None:
         assert self.transport is not None
@@ -45,6 +65,7 @@ class TlsPort:
         self.tls = tls
         self.log: list[str] = []
         self.identities: list[Identity] = []
+        self.protocols: list[Echo] = []
         self._clock = clock or reactor
         self._logger = Logger(namespace="test", observer=self._observe)  # type: ignore[arg-type]  # a plain callable
         listener = socket.create_server(("127.0.0.1", 0))
@@ -61,7 +82,8 @@ class TlsPort:
 
     def _connected(self, identity: Identity) -> Protocol:
         self.identities.append(identity)
-        return Echo()
+        self.protocols.append(Echo())
+        return self.protocols[-1]
 
     def _observe(self, event: LogEvent) -> None:
         assert "log_failure" not in event
@@ -111,6 +133,7 @@ def knock_with_openssl(
 def plain_context(directory: Path, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
     """A client's context that trusts the authority of `directory` and speaks one version, or any."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")  # a client that would show any certificate
     if version is not None:
         context.minimum_version = context.maximum_version = version
     context.load_verify_locations(directory / "cacert.pem")
