@@ -59,10 +59,7 @@ def together(measure: str, uri: str, count: int) -> float:
     with tempfile.TemporaryDirectory() as directory:
         start = Path(directory) / "start"
         command = [PYTHON, str(CLIENT), measure, uri, str(count), str(start)]
-        clients = [
-            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-            for _ in range(CLIENTS)
-        ]
+        clients = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(CLIENTS)]
         time.sleep(1)
         start.touch()
         return sum(float(json.loads(one.communicate()[0])["per_second"]) for one in clients)

@@ -33,9 +33,7 @@ SILENCE_SECONDS = 0.4
 def raw(number: int, payload: bytes = b"", serial: int = 1, **header: int) -> bytes:
     """A packet of the remote program, with any field replaced."""
     fields = {"program": REMOTE, "version": 1, "type": CALL, "status": OK, **header}
-    return pack(
-        fields["program"], fields["version"], number, fields["type"], serial, fields["status"], payload
-    ).raw
+    return pack(fields["program"], fields["version"], number, fields["type"], serial, fields["status"], payload).raw
 
 
 def opening(uri: str | None, serial: int = 1, flags: int = 0) -> bytes:
@@ -51,9 +49,7 @@ def feature(number: int, serial: int = 1) -> bytes:
 def identity(field: str, kind: int, value: int | str, serial: int = 2) -> bytes:
     """CONNECT_SET_IDENTITY with one parameter."""
     param = remote.TypedParam(field=field, value=remote.TypedParamValue(type=kind, value=value))
-    return remote.CONNECT_SET_IDENTITY.call_frame(
-        serial, remote.ConnectSetIdentityArgs(params=[param], flags=0)
-    ).raw
+    return remote.CONNECT_SET_IDENTITY.call_frame(serial, remote.ConnectSetIdentityArgs(params=[param], flags=0)).raw
 
 
 DEFINE = remote.DOMAIN_DEFINE_XML.call_frame(2, remote.DomainDefineXmlArgs(xml="<domain/>")).raw

@@ -50,9 +50,7 @@ async def opened(client: ClientConnection, procedure: Any, args: Any) -> ClientS
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_lost_daemon_answers_what_it_owed_and_is_opened_again(
-    daemons: Daemons, make_proxy: MakeProxy
-) -> None:
+async def test_a_lost_daemon_answers_what_it_owed_and_is_opened_again(daemons: Daemons, make_proxy: MakeProxy) -> None:
     script = daemons["qemu"].script
     script.answers[remote.CONNECT_GET_TYPE] = lambda args: LATER
     proxy = make_proxy()
@@ -232,3 +230,35 @@ async def test_a_client_gone_while_its_daemon_opens_leaves_nothing(daemons: Daem
         await waiting
     await settle(proxy.reactor)
     assert daemons["qemu"].script.only.lost is not None
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_daemon_that_takes_calls_out_of_order_is_asked_again(daemons: Daemons, make_proxy: MakeProxy) -> None:
+    """libvirt's workers may take the identity up before the connection is open."""
+    script = daemons["qemu"].script
+    answers: list[VirtError | None] = [VirtError.of(ErrorCode.INTERNAL_ERROR, "hypervisor connection not open"), None]
+
+    def in_a_hurry(args: Any) -> None:
+        answer = answers.pop(0)
+        if answer is not None:
+            raise answer
+
+    script.answers[remote.CONNECT_SET_IDENTITY] = in_a_hurry
+    script.answers[remote.CONNECT_GET_TYPE] = TYPE
+    client = await make_proxy().client("qemu:///system")
+    assert await client.call(remote.CONNECT_GET_TYPE) == TYPE
+    assert answers == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_the_client_becomes_while_a_daemon_opens_is_told(daemons: Daemons, make_proxy: MakeProxy) -> None:
+    network = daemons["network"].script
+    network.answers[remote.CONNECT_NUM_OF_NETWORKS] = remote.ConnectNumOfNetworksRet(num=0)
+    proxy = make_proxy()
+    client = await proxy.client("qemu:///system")
+    first = client.call(remote.CONNECT_NUM_OF_NETWORKS)
+    params = [remote.TypedParam(field="user-name", value=remote.TypedParamValue(type=7, value="mary"))]
+    await client.call(remote.CONNECT_SET_IDENTITY, remote.ConnectSetIdentityArgs(params=params, flags=0))
+    await first
+    told = [args.params for _, args in network.only.calls if hasattr(args, "params")]
+    assert [(param.field, param.value.value) for param in told[-1]] == [("user-name", "mary")]

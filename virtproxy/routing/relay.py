@@ -132,7 +132,10 @@ class RemoteBackend:
         timer = self._reactor.callLater(OPEN_SECONDS, link.abort, "it did not answer in time")
         try:
             await self._connect(link)
-            await open_daemon(link, self._opening)
+            opening = self._opening
+            await open_daemon(link, opening)
+            if opening is not self._opening:  # the client became somebody else meanwhile
+                await introduce(link, self._opening.identity)
         except BaseException as failure:
             link.when_lost.clear()
             link.close("could not be opened")
