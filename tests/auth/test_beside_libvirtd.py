@@ -47,7 +47,7 @@ START = (
     ' mkdir -p "$directory" && mount -t tmpfs none "$directory" || exit 1; done;'
     ' exec libvirtd --listen --config "$1/conf" --pid-file "$1/pid"'
 )
-# What ours refuses and libvirt lets in: a purpose that is not marked critical (libvirt logs a warning), a key of 1024 bits
+# What ours refuses and libvirt lets in: a purpose not marked critical (libvirt logs a warning), a key of 1024 bits
 # (GnuTLS's own limit is lower), and anyone under an outdated revocation list (GnuTLS believes it still).
 LENIENT = {"crl.pem": {"purpose", "weak"}, "oldcrl.pem": {"good", "plain", "purpose", "weak"}}
 
