@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from virtproxy.wire.frame import CALL, CALL_WITH_FDS, MESSAGE, OK, STREAM, Frame, pack
-from virtproxy.wire.framer import Framer, FrameError
+from virtproxy.wire.framer import DIVERT_MIN, Framer, FrameError
 from virtproxy.wire.limits import FDS_MAX, MESSAGE_MAX, PACKET_MAX, PACKET_MIN
 
 REMOTE = 0x20008086
@@ -71,6 +71,36 @@ def test_the_smallest_and_the_largest_packet_pass() -> None:
     assert len(framer.feed(largest.raw[100:])) == 1
     with pytest.raises(ValueError, match="over the limit"):
         pack(REMOTE, 1, 1, CALL, 1, OK, bytes(MESSAGE_MAX))
+
+
+@given(st.lists(st.integers(0, 60_000), min_size=1, max_size=5), st.data())
+def test_a_diverted_packet_goes_piece_by_piece_and_whole(sizes: list[int], data: st.DataObject) -> None:
+    """Whatever the chunks, each packet is either received or passed on, in order and to the last byte."""
+    sent = [pack(REMOTE, 1, 208, STREAM, serial, 2, bytes([serial]) * size) for serial, size in enumerate(sizes)]
+    stream = b"".join(frame.raw for frame in sent)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=12)))
+    framer, got = Framer(), bytearray()
+    for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        if end == start:
+            continue
+        for frame in framer.feed(stream[start:end]):
+            got += frame.raw
+        head = framer.head()
+        if head is not None:
+            assert (head.procedure, head.type) == (208, STREAM)
+            framer.divert(got.extend)
+    assert bytes(got) == stream
+    assert framer.missing == 0
+
+
+def test_only_the_start_of_a_large_packet_can_be_diverted() -> None:
+    large = pack(REMOTE, 1, 208, STREAM, 1, 2, bytes(DIVERT_MIN)).raw
+    small = pack(REMOTE, 1, 208, STREAM, 1, 2, bytes(DIVERT_MIN // 2)).raw
+    for chunks in ([large[:27]], [small[:100]], [large[:20], large[20:100]], [large]):
+        framer = Framer()
+        for chunk in chunks:
+            framer.feed(chunk)
+        assert framer.head() is None
 
 
 def with_fds(count: int) -> bytes:
