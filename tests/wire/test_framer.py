@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from virtproxy.wire.frame import CALL, CALL_WITH_FDS, MESSAGE, OK, STREAM, Frame, pack
-from virtproxy.wire.framer import DIVERT_MIN, Framer, FrameError
+from virtproxy.wire.framer import DIVERT_MIN, FrameError, Framer
 from virtproxy.wire.limits import FDS_MAX, MESSAGE_MAX, PACKET_MAX, PACKET_MIN
 
 REMOTE = 0x20008086
