@@ -112,9 +112,7 @@ def distinguished_name(leaf: Leaf) -> x509.Name:
     )
 
 
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: Key, days: tuple[int, int]
-) -> x509.CertificateBuilder:
+def _builder(subject: x509.Name, issuer: x509.Name, key: Key, days: tuple[int, int]) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -132,9 +130,7 @@ def pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(Encoding.PEM)
 
 
-def write_pair(
-    directory: Path, stem: str, certificate: x509.Certificate, key: Key | None = None
-) -> None:
+def write_pair(directory: Path, stem: str, certificate: x509.Certificate, key: Key | None = None) -> None:
     """Write STEMcert.pem and STEMkey.pem; the key is the one that `Authority.issue` uses if none is given."""
     (directory / f"{stem}cert.pem").write_bytes(pem(certificate))
     key_file = directory / f"{stem}key.pem"

@@ -115,9 +115,7 @@ class TlsPort:
         await self.until(lambda: not self.open_clients)
 
 
-def knock_with_openssl(
-    port: int, directory: Path, stem: str | None, version: ssl.TLSVersion | None = None
-) -> bytes:
+def knock_with_openssl(port: int, directory: Path, stem: str | None, version: ssl.TLSVersion | None = None) -> bytes:
     """Connect with Python's ssl and the pair `stem` (None: no certificate); what the server sent first, or b""."""
     context = plain_context(directory, version)
     if stem is not None:

@@ -63,9 +63,7 @@ class ClientTls:
             check_sanity(self.settings, self._credentials, "client", now)
         self._context  # noqa: B018 -- made now, so that what OpenSSL dislikes shows now
 
-    def wrap(
-        self, clock: Clock, host: str, protocol: StreamProtocol
-    ) -> tuple[TlsTransport, Deferred[None]]:
+    def wrap(self, clock: Clock, host: str, protocol: StreamProtocol) -> tuple[TlsTransport, Deferred[None]]:
         """The protocol for a socket connected to the server called `host` (a name or an address).
 
         The Deferred fires when the server has let us in and `protocol` is connected to the TLS transport. It

@@ -67,6 +67,7 @@ _LEGAL: Mapping[tuple[Phase, Move], Callable[[], VirtError | None]] = MappingPro
     }
 )
 
+
 class Gate:
     """One client's way through authentication, from connecting to being let in."""
 

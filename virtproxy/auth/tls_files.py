@@ -101,9 +101,7 @@ def _utc(moment: datetime.datetime) -> datetime.datetime:
     return moment.replace(tzinfo=datetime.UTC)
 
 
-def _parts(
-    path: Path, key: str, pattern: re.Pattern[bytes], parse: Callable[[bytes], T], what: str
-) -> tuple[T, ...]:
+def _parts(path: Path, key: str, pattern: re.Pattern[bytes], parse: Callable[[bytes], T], what: str) -> tuple[T, ...]:
     data = _read(path, key)
     try:
         found = tuple(parse(block) for block in pattern.findall(data))

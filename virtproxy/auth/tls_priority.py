@@ -111,9 +111,7 @@ _SUITES_WITHOUT = {
 }
 
 # Options that say what OpenSSL does anyway, or that concern clients and versions nobody speaks here.
-_HARMLESS = frozenset(
-    {"%SAFE_RENEGOTIATION", "%SERVER_PRECEDENCE", "%COMPAT", "%NO_TICKETS", "%LATEST_RECORD_VERSION"}
-)
+_HARMLESS = frozenset({"%SAFE_RENEGOTIATION", "%SERVER_PRECEDENCE", "%COMPAT", "%NO_TICKETS", "%LATEST_RECORD_VERSION"})
 
 
 def parse_priority(text: str | None) -> Priority:
