@@ -53,7 +53,7 @@ def first_child(pid: int) -> int | None:
 
 
 def end(wrapper: subprocess.Popen[Any], signum: int = signal.SIGKILL) -> None:
-    """Ends a program that was started in a lab, from within: nsenter, its parent outside, must outlive it to reap it."""
+    """Ends a program of a lab, not the nsenter in front of it, which must outlive the program to reap it."""
     pid = first_child(wrapper.pid) if wrapper.poll() is None else None
     if pid is not None:
         os.kill(pid, signum)
@@ -144,7 +144,8 @@ class Lab:
         self.pid = pid
 
     def _start(self) -> subprocess.Popen[str]:
-        unshare = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        unshare = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--net", "--pid"]
+        unshare += ["--fork", "--kill-child", "--mount-proc"]
         init = [str(SUPPORT / "lab_init.sh"), str(self.directory)]
         if self.tree is not None:
             init.append(str(self.tree))
