@@ -211,6 +211,20 @@ def test_a_foreign_key_is_a_setup_error(tmp_path: Path, pki: Path) -> None:
         ClientTls(client_files(str(tmp_path))).check()
 
 
+@pytest.mark.parametrize(
+    ("stem", "says"),
+    [
+        ("expired", "it expired on"),
+        ("purpose", "do not include being a TLS client"),
+        ("other", "was not issued by an authority"),
+    ],
+)
+def test_one_s_own_bad_certificate_is_seen_unless_told_not_to_look(pki: Path, stem: str, says: str) -> None:
+    with pytest.raises(TlsSetupError, match=says):
+        ClientTls(files_of(pki, stem)).check()
+    ClientTls(files_of(pki, stem), no_sanity=True).check()
+
+
 def test_without_an_authority_there_is_no_tls(tmp_path: Path) -> None:
     with pytest.raises(TlsSetupError, match=r"cacert\.pem does not exist"):
         ClientTls(client_files(str(tmp_path))).check()

@@ -295,3 +295,30 @@ def _read_all(port: int, pki: Path) -> int:
         while data := tls.recv(65536):
             total += len(data)
     return total
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_reads_nothing_pauses_its_producer(opened: Open, pki: Path) -> None:
+    port = opened()
+    context = plain_context(pki)
+    context.load_cert_chain(pki / "goodcert.pem", pki / "goodkey.pem")
+    plain = socket.create_connection(("127.0.0.1", port.port), PATIENCE)
+    tls = await deferToThread(context.wrap_socket, plain, server_hostname="localhost")
+    await port.until(lambda: bool(port.protocols))
+    (echo,) = port.protocols
+    chunk, sent = bytes(65536), 0
+    while not echo.paused and sent < 64 * 1024 * 1024:
+        echo.send(chunk)
+        sent += len(chunk)
+    assert echo.paused
+    assert await deferToThread(_take, tls, sent + len(ACCEPTED)) == sent + len(ACCEPTED)
+    await port.until(lambda: not echo.paused)
+    tls.close()
+
+
+def _take(tls: ssl.SSLSocket, size: int) -> int:
+    """Read `size` bytes; how many came."""
+    total = 0
+    while total < size and (data := tls.recv(65536)):
+        total += len(data)
+    return total

@@ -38,19 +38,28 @@ class Echo(Protocol):
     def connectionMade(self) -> None:
         cast(IConsumer, self.transport).registerProducer(self, True)
 
+    paused = False
+
     def pauseProducing(self) -> None:
         """The transport is full; an echo cannot help it."""
+        self.paused = True
 
     def resumeProducing(self) -> None:
         """The transport has room."""
+        self.paused = False
 
     def stopProducing(self) -> None:
         """The transport is gone."""
 
+    def send(self, data: bytes) -> None:
+        """Send `data`, asked or not."""
+        assert self.transport is not None
+        self.transport.write(data)
+
     def farewell(self, data: bytes) -> None:
         """Send `data` and close."""
         assert self.transport is not None
-        self.transport.write(data)
+        self.send(data)
         self.transport.loseConnection()
 
     def dataReceived(self, data: bytes) -> None:

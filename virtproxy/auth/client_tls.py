@@ -49,18 +49,26 @@ def client_files(pkipath: str | None = None, home: Path | None = None) -> PkiFil
 class ClientTls:
     """The TLS of a client, from one reading of its files."""
 
-    def __init__(self, files: PkiFiles, *, no_verify: bool = False, priority: str | None = None) -> None:
-        """`no_verify` and `priority` are the URI parameters no_verify and tls_priority."""
+    def __init__(
+        self, files: PkiFiles, *, no_verify: bool = False, no_sanity: bool = False, priority: str | None = None
+    ) -> None:
+        """`no_verify`, `no_sanity` and `priority` are the URI parameters no_verify, no_sanity and tls_priority."""
         self.settings = TlsSettings(
-            files.cert, files.key, files.ca, crl_file=files.crl, no_verify=no_verify, priority=priority
+            files.cert,
+            files.key,
+            files.ca,
+            crl_file=files.crl,
+            no_verify=no_verify,
+            no_sanity=no_sanity,
+            priority=priority,
         )
 
     def check(self) -> None:
         """Read the files and try them. TlsSetupError says what to mend."""
         if self._credentials.chain:
             check_key_matches(self.settings, self._credentials)
-            now = datetime.datetime.now(datetime.UTC)
-            check_sanity(self.settings, self._credentials, "client", now)
+            if not self.settings.no_sanity:
+                check_sanity(self.settings, self._credentials, "client", datetime.datetime.now(datetime.UTC))
         self._context  # noqa: B018 -- made now, so that what OpenSSL dislikes shows now
 
     def wrap(self, clock: Clock, host: str, protocol: StreamProtocol) -> tuple[TlsTransport, Deferred[None]]:

@@ -79,6 +79,7 @@ async def _dial_tls(reactor: Reactor, connection: ClientConnection, uri: RemoteU
     tls = ClientTls(
         client_files(uri.parameters.get("pkipath"), home),
         no_verify=uri.parameters.get("no_verify", "0") not in ("", "0"),
+        no_sanity=uri.parameters.get("no_sanity", "0") not in ("", "0"),
         priority=uri.parameters.get("tls_priority"),
     )
     tls.check()
