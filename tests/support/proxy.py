@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from virtproxy.auth.gate import Gate
 from virtproxy.auth.peercred import identity_of_unix
 from virtproxy.protocol import remote
+from virtproxy.routing.opening import DaemonStarter
 from virtproxy.routing.router import LocalOpener, Router
 from virtproxy.routing.session import Session
 from virtproxy.rpc.acceptor import Acceptor
@@ -37,9 +38,10 @@ class Proxy:
         readonly: bool = False,
         uid: int | None = None,
         mode: str = "system",
+        start: DaemonStarter | None = None,
     ) -> None:
         self.reactor = reactor
-        self.router = Router(reactor, mode, sockets, local or {})
+        self.router = Router(reactor, mode, sockets, local or {}, start)
         self.directory = Path(tempfile.mkdtemp(prefix="vp"))
         self.path = str(self.directory / "sock")
         self.sessions: list[Session] = []

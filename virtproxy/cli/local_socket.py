@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from virtproxy.daemon.paths import SYSTEM, session_places
+from virtproxy.rpc.session_daemon import find_daemon, may_start
 
 MODES = ("auto", "direct", "legacy")
 
@@ -49,16 +49,11 @@ class Caller:
     @property
     def may_start(self) -> bool:
         """Tell whether a missing daemon of the user's own may be started."""
-        return self.env.get("LIBVIRT_AUTOSTART") != "0"
+        return may_start(self.env)
 
     def find_daemon(self, name: str) -> str | None:
-        """Return the path of a daemon's program, or None where it is not installed.
-
-        LIBVIRTD_PATH, as the client library has it, is a directory that replaces all others.
-        """
-        chosen = self.env.get("LIBVIRTD_PATH")
-        places = chosen or os.pathsep.join((self.env.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
-        return shutil.which(name, path=places)
+        """Return the path of a daemon's program, or None where it is not installed."""
+        return find_daemon(name, self.env)
 
 
 @dataclass(frozen=True, slots=True)

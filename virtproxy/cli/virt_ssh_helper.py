@@ -13,8 +13,8 @@ import sys
 
 from virtproxy import __version__
 from virtproxy.cli.local_socket import Caller, LocalUriError, find_socket
-from virtproxy.cli.session_daemon import ConnectError, connect
 from virtproxy.cli.splice import splice
+from virtproxy.rpc.session_daemon import ConnectError, connect
 
 PROGRAM = "virt-ssh-helper"
 
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         where = find_socket(options.uri, options.readonly, Caller.this_process())
         if options.verbose:
             _say(f"using '{where.path}'")
-        with connect(where) as sock:
+        with connect(where.path, where.daemon) as sock:
             splice(sock)
     except (LocalUriError, ConnectError) as error:
         _say(str(error))

@@ -21,6 +21,7 @@ from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
 from virtproxy.daemon.listeners import Listeners, inet_name
 from virtproxy.daemon.locals import local_drivers
 from virtproxy.daemon.plan import Plan
+from virtproxy.daemon.session_starts import start_daemon
 from virtproxy.daemon.watched import Watched
 from virtproxy.identity import Identity
 from virtproxy.routing.router import Router
@@ -45,7 +46,9 @@ class Service:
         self._reactor = reactor
         # Clients and backends share it; only listening sockets and timers are the reactor's own.
         self._poller = Poller(reactor, settings.number("busy_poll_us"))
-        self._router = Router(self._poller, plan.places.mode, plan.backends, local_drivers(plan.row))
+        # A system's daemons are the administrator's to start; a user's are started when they are needed.
+        start = None if plan.places.is_system else start_daemon
+        self._router = Router(self._poller, plan.places.mode, plan.backends, local_drivers(plan.row), start)
         self._settings = ServerSettings(
             max_requests=settings.number("max_client_requests"),
             keepalive_interval=settings.number("keepalive_interval"),

@@ -8,7 +8,9 @@ was done refuses it, and is asked once more in order.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import errno
+import socket
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,11 +21,17 @@ from virtproxy import errors
 from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
 from virtproxy.protocol import remote
+from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 from virtproxy.routing.families import Target
 from virtproxy.routing.identity_params import identity_params
 from virtproxy.rpc.client import ClientConnection, ConnectionClosed
+from virtproxy.rpc.connect import connect_unix
+from virtproxy.rpc.reactor import StreamReactor
+from virtproxy.rpc.transport import SocketTransport
 
 R = TypeVar("R")
+# Starts a driver's daemon that does not listen: (driver, path) -> a connected socket; raises VirtError.
+DaemonStarter = Callable[[str, str], Coroutine[Any, Any, socket.socket]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,24 @@ class Opening:
     path: str
     flags: int
     identity: Identity
+
+
+async def connect_daemon(
+    reactor: StreamReactor, opening: Opening, link: ClientConnection, start: DaemonStarter | None
+) -> None:
+    """Connect `link` to the daemon's socket, starting the daemon where `start` can; raises VirtError."""
+    try:
+        await connect_unix(reactor, opening.path, link)
+    except OSError as failure:
+        if start is None or failure.errno not in (errno.ENOENT, errno.ECONNREFUSED):
+            raise VirtError.of(
+                ErrorCode.SYSTEM_ERROR,
+                f"Failed to connect socket to '{opening.path}': {failure.strerror}",
+                domain=ErrorDomain.RPC,
+                int1=failure.errno or -1,
+            ) from failure
+        sock = await start(opening.target.driver, opening.path)
+        SocketTransport(reactor, sock, link).start()
 
 
 async def open_daemon(link: ClientConnection, opening: Opening) -> None:

@@ -18,13 +18,11 @@ from twisted.python.failure import Failure
 from virtproxy import errors
 from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
-from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 from virtproxy.routing.answers import error_reply
 from virtproxy.routing.backend import BackendClient
 from virtproxy.routing.families import daemon_of
-from virtproxy.routing.opening import Opening, introduce, open_daemon
+from virtproxy.routing.opening import DaemonStarter, Opening, connect_daemon, introduce, open_daemon
 from virtproxy.rpc.client import ClientConnection, ConnectionClosed
-from virtproxy.rpc.connect import connect_unix
 from virtproxy.rpc.reactor import StreamReactor
 from virtproxy.wire.frame import MESSAGE, REPLY, REPLY_WITH_FDS, STREAM, STREAM_HOLE, Frame
 from virtproxy.wire.framer import Sink
@@ -56,8 +54,15 @@ class RemoteBackend:
 
     _log = Logger()
 
-    def __init__(self, reactor: StreamReactor, opening: Opening, client: BackendClient) -> None:
+    def __init__(
+        self,
+        reactor: StreamReactor,
+        opening: Opening,
+        client: BackendClient,
+        start: DaemonStarter | None = None,
+    ) -> None:
         self._reactor = reactor
+        self._start = start
         self._opening = opening
         self._client = client
         self._link: _Link | None = None
@@ -131,8 +136,11 @@ class RemoteBackend:
         link.when_lost.append(self._link_lost)
         timer = self._reactor.callLater(OPEN_SECONDS, link.abort, "it did not answer in time")
         try:
-            await self._connect(link)
             opening = self._opening
+            await connect_daemon(self._reactor, opening, link, self._start)
+            self._link = link
+            if self._closed:
+                raise errors.internal("the client left")
             await open_daemon(link, opening)
             if opening is not self._opening:  # the client became somebody else meanwhile
                 await introduce(link, self._opening.identity)
@@ -146,21 +154,6 @@ class RemoteBackend:
         finally:
             timer.cancel() if timer.active() else None
         self._opened(link)
-
-    async def _connect(self, link: _Link) -> None:
-        path = self._opening.path
-        try:
-            await connect_unix(self._reactor, path, link)
-        except OSError as failure:
-            raise VirtError.of(
-                ErrorCode.SYSTEM_ERROR,
-                f"Failed to connect socket to '{path}': {failure.strerror}",
-                domain=ErrorDomain.RPC,
-                int1=failure.errno or -1,
-            ) from failure
-        self._link = link
-        if self._closed:
-            raise errors.internal("the client left")
 
     async def set_identity(self, identity: Identity) -> None:
         """Tell the daemon that the client speaks for somebody else from now on."""

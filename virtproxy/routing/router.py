@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from virtproxy.identity import Identity
 from virtproxy.routing.backend import Backend, BackendClient
 from virtproxy.routing.families import Target, no_daemon
-from virtproxy.routing.opening import Opening
+from virtproxy.routing.opening import DaemonStarter, Opening
 from virtproxy.routing.probe import default_uri
 from virtproxy.routing.relay import RemoteBackend
 from virtproxy.rpc.reactor import StreamReactor
@@ -24,12 +24,16 @@ LocalOpener = Callable[[Target, int, Identity, BackendClient], Backend]
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """`sockets` maps a driver to its daemon's socket; `local` the drivers that are in this process."""
+    """`sockets` maps a driver to its daemon's socket; `local` the drivers that are in this process.
+
+    `start` is only there in session mode: nobody else starts a user's own daemons.
+    """
 
     reactor: StreamReactor
     mode: str
     sockets: Mapping[str, str]
     local: Mapping[str, LocalOpener] = field(default_factory=dict)
+    start: DaemonStarter | None = None
 
     def default_uri(self) -> str:
         """The URI of a client that names none; VirtError if no daemon is there."""
@@ -43,4 +47,4 @@ class Router:
         path = self.sockets.get(target.driver)
         if path is None:
             raise no_daemon(target.driver)
-        return RemoteBackend(self.reactor, Opening(target, path, flags, identity), client)
+        return RemoteBackend(self.reactor, Opening(target, path, flags, identity), client, self.start)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Connecting to a local daemon, starting the user's own where it does not run yet.
 
-virt-ssh-helper calls it with what local_socket found. A second client that starts at the same moment waits for
-the first on the same lock file as libvirt's client library, so one daemon is started, not two. It must stay plain
-Python (no Twisted) for a fast start.
+virt-ssh-helper calls it, and a session proxy on its way to the user's driver daemons. A second client that
+starts at the same moment waits for the first on the same lock file as libvirt's client library, so one daemon
+is started, not two. It must stay plain Python (no Twisted) for a fast start, and it blocks: a daemon calls it in
+a thread.
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-
-from virtproxy.cli.local_socket import LocalSocket
+from collections.abc import Iterator, Mapping
 
 # A daemon started for one client goes away by itself when it was idle this long (seconds, as libvirt's client does).
 IDLE_TIMEOUT = 120
@@ -30,15 +30,33 @@ class ConnectError(Exception):
     """No daemon could be reached; the message is a sentence for the user."""
 
 
-def connect(where: LocalSocket) -> socket.socket:
-    """Return a connected blocking socket; raise ConnectError if nobody listens and nothing can be started."""
+def find_daemon(name: str, environ: Mapping[str, str]) -> str | None:
+    """Return the path of a daemon's program, or None where it is not installed.
+
+    LIBVIRTD_PATH, as the client library has it, is a directory that replaces all others.
+    """
+    chosen = environ.get("LIBVIRTD_PATH")
+    places = chosen or os.pathsep.join((environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
+    return shutil.which(name, path=places)
+
+
+def may_start(environ: Mapping[str, str]) -> bool:
+    """Tell whether a missing daemon of the user's own may be started (LIBVIRT_AUTOSTART, as libvirt has it)."""
+    return environ.get("LIBVIRT_AUTOSTART") != "0"
+
+
+def connect(path: str, program: str | None = None) -> socket.socket:
+    """Return a connected blocking socket, starting ``program`` if nobody listens at ``path``.
+
+    Raises ConnectError if nobody listens and nothing can be started.
+    """
     try:
-        return _connect(where.path)
+        return _connect(path)
     except OSError as error:
-        if error.errno not in _NOT_LISTENING or where.daemon is None:
-            raise ConnectError(_why_not(where.path, error)) from error
-    with _start_lock(where.path, os.path.basename(where.daemon)):
-        return _start_and_connect(where.path, where.daemon)
+        if error.errno not in _NOT_LISTENING or program is None:
+            raise ConnectError(_why_not(path, error)) from error
+    with _start_lock(path, os.path.basename(program)):
+        return _start_and_connect(path, program)
 
 
 def _connect(path: str) -> socket.socket:

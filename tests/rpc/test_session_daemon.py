@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from virtproxy.cli import session_daemon
-from virtproxy.cli.local_socket import LocalSocket
-from virtproxy.cli.session_daemon import ConnectError, connect
+from virtproxy.rpc import session_daemon
+from virtproxy.rpc.session_daemon import ConnectError, connect
 
 # Listens, says its pid and arguments to each client, and ends with the third.
 DAEMON = """#!{python}
@@ -40,25 +39,24 @@ def place() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
-def daemon(place: Path, clients: int) -> LocalSocket:
+def daemon(place: Path, clients: int) -> tuple[str, str]:
     program, path = place / "virttestd", place / "new/sock"
     program.write_text(DAEMON.format(python=sys.executable, log=str(place / "log"), path=str(path), clients=clients))
     program.chmod(0o755)
-    return LocalSocket(str(path), str(program))
+    return str(path), str(program)
 
 
 # The lock is between processes, so each client is one.
 CLIENT = """
 import sys
-from virtproxy.cli.local_socket import LocalSocket
-from virtproxy.cli.session_daemon import connect
-print(connect(LocalSocket(*sys.argv[1:])).recv(100).decode(), end="")
+from virtproxy.rpc.session_daemon import connect
+print(connect(*sys.argv[1:]).recv(100).decode(), end="")
 """
 
 
 def test_a_listening_daemon_is_used(place: Path) -> None:
     path = str(place / "sock")
-    with socket.create_server(path, family=socket.AF_UNIX) as listener, connect(LocalSocket(path)) as client:
+    with socket.create_server(path, family=socket.AF_UNIX) as listener, connect(path) as client:
         server = listener.accept()[0]
         server.sendall(b"hello")
         server.close()
@@ -67,7 +65,7 @@ def test_a_listening_daemon_is_used(place: Path) -> None:
 
 def test_a_missing_daemon_is_started_once(place: Path) -> None:
     where = daemon(place, 3)
-    command = [sys.executable, "-c", CLIENT, where.path, str(where.daemon)]
+    command = [sys.executable, "-c", CLIENT, *where]
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     clients = [subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     answers = {client.communicate()[0] for client in clients}
@@ -78,38 +76,38 @@ def test_a_missing_daemon_is_started_once(place: Path) -> None:
 
 def test_a_daemon_that_fails_is_named(place: Path) -> None:
     with pytest.raises(ConnectError, match=r"/bin/false ended at once \(exit status 1\)"):
-        connect(LocalSocket(str(place / "sock"), "/bin/false"))
+        connect(str(place / "sock"), "/bin/false")
 
 
 def test_a_daemon_that_never_listens(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_daemon, "START_LIMIT", 0.1)
     with pytest.raises(ConnectError, match="does not listen"):
-        connect(LocalSocket(str(place / "sock"), "/bin/true"))
+        connect(str(place / "sock"), "/bin/true")
 
 
 def test_a_program_that_cannot_run(place: Path) -> None:
     with pytest.raises(ConnectError, match="cannot start /no/such/program: No such file"):
-        connect(LocalSocket(str(place / "sock"), "/no/such/program"))
+        connect(str(place / "sock"), "/no/such/program")
 
 
 def test_a_directory_that_cannot_be_made(place: Path) -> None:
     (place / "file").touch()
     with pytest.raises(ConnectError, match="Not a directory"):
-        connect(LocalSocket(str(place / "file/new/sock"), "/bin/true"))
+        connect(str(place / "file/new/sock"), "/bin/true")
 
 
 def test_no_socket(place: Path) -> None:
     with pytest.raises(ConnectError, match="there is no such socket"):
-        connect(LocalSocket(str(place / "sock")))
+        connect(str(place / "sock"))
 
 
 def test_a_stale_socket(place: Path) -> None:
     path = str(place / "sock")
     socket.create_server(path, family=socket.AF_UNIX).close()
     with pytest.raises(ConnectError, match="nobody listens there"):
-        connect(LocalSocket(path))
+        connect(path)
 
 
 def test_a_path_too_long() -> None:
     with pytest.raises(ConnectError, match="too long"):
-        connect(LocalSocket("/tmp/" + "x" * 200))
+        connect("/tmp/" + "x" * 200)
