@@ -54,7 +54,8 @@ SESSIONS = {
     "lifecycle": [
         "suspend test", "list", "suspend test", "domstate test --reason", "resume test", "resume test",
         "domstate test --reason", "reboot test", "reset test", "list --all --managed-save",
-        "managedsave-remove test", "destroy test", "domstate test --reason", "start test", "start test", "shutdown test",
+        "managedsave-remove test", "destroy test", "domstate test --reason", "start test", "start test",
+        "shutdown test",
         "shutdown test --mode agent", "list --all", "dominfo test", "start test --paused", "start test", "domid test",
         "destroy test --graceful", "destroy test", "autostart test", "dominfo test", "list --all --autostart",
         "autostart test --disable", "domrename test other", "list --all", "undefine other --managed-save",
@@ -158,3 +159,16 @@ def test_a_virsh_session_looks_alike(session: str, uri: str, tmp_path: Path) -> 
     assert len(theirs) > len(commands)
     difference = "\n".join(difflib.unified_diff(theirs, ours, "theirs", "ours", lineterm=""))
     assert not difference, difference
+
+
+@pytest.mark.programs("virsh")
+def test_the_read_only_socket_reads_and_writes_nothing(uri: str, readonly_uri: str) -> None:
+    commands = ["domstate test", "destroy test", "dumpxml test --security-info", "net-destroy default", "domstate test"]
+    seen = virsh(readonly_uri, commands)
+    assert seen.count("running") == 2
+    assert [line.partition("operation forbidden: ")[2] for line in seen if "operation forbidden" in line] == [
+        "read only access prevents virDomainDestroy",
+        "virDomainGetXMLDesc with secure flag",
+        "read only access prevents virNetworkDestroy",
+    ]
+    assert "running" in virsh(uri, ["domstate test"])

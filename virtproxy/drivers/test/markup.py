@@ -39,9 +39,14 @@ class Element:
 
     def find(self, path: str) -> Element | None:
         """The first descendant at `path` (names separated by slashes), or None."""
-        here: Element | None = self
+        here = self
         for name in path.split("/"):
-            here = next((child for child in here.elements if child.name == name), None) if here else None
+            for child in here.children:
+                if isinstance(child, Element) and child.name == name:
+                    here = child
+                    break
+            else:
+                return None
         return here
 
     def value(self, path: str) -> str | None:
