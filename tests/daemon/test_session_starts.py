@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A user's own proxy starts the user's driver daemon: a real libvirtd that goes by the name of virtqemud."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon_process import COMMAND, DaemonProcess, environment
+
+pytestmark = [pytest.mark.programs("libvirtd", "virsh", "unshare")]
+
+# In a user namespace without a mapping nobody is root, so every daemon in it is a user's own.
+NOBODY = ("unshare", "--user") if os.geteuid() == 0 else ()
+# A session libvirtd has one socket, under the old name.
+VIRTQEMUD = """#!/bin/sh
+echo $$ > {place}/virtqemud.pid
+ln -s {place}/backend/libvirt-sock {place}/run/libvirt/virtqemud-sock
+exec libvirtd -f {place}/libvirtd.conf -p {place}/libvirtd.pid "$@"
+"""
+
+
+def user_daemon(place: Path, program: str) -> DaemonProcess:
+    """A session virtproxyd that finds `program` under the name of virtqemud."""
+    for name in ("bin", "run/libvirt", "backend"):
+        (place / name).mkdir(parents=True)
+    (place / "libvirtd.conf").write_text(f'unix_sock_dir = "{place}/backend"\n')
+    (place / "bin/virtqemud").write_text(program)
+    (place / "bin/virtqemud").chmod(0o755)
+    environ = environment(place, PATH=f"{place}/bin:{os.environ['PATH']}")
+    daemon = DaemonProcess(place, ("-v",), command=(*NOBODY, *COMMAND), environ=environ)
+    daemon.wait_for("is ready")
+    return daemon
+
+
+def virsh(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """A client of the user's proxy."""
+    uri = f"qemu+unix:///session?socket={place}/run/libvirt/libvirt-sock"
+    return subprocess.run(["virsh", "-c", uri, *words], capture_output=True, text=True, timeout=25)
+
+
+def test_the_daemon_is_started_for_the_first_client(place: Path) -> None:
+    daemon = user_daemon(place, VIRTQEMUD.format(place=place))
+    try:
+        done = virsh(place, "version")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "QEMU" in done.stdout
+        command = Path(f"/proc/{(place / 'virtqemud.pid').read_text().strip()}/cmdline").read_text()
+        assert "--timeout=120" in command.split("\0")
+    finally:
+        started = place / "virtqemud.pid"
+        if started.exists():
+            os.kill(int(started.read_text()), signal.SIGTERM)
+        daemon.stop()
+
+
+def test_a_daemon_that_does_not_start_is_said(place: Path) -> None:
+    daemon = user_daemon(place, "#!/bin/sh\nexit 3\n")
+    done = virsh(place, "version")
+    assert done.returncode == 1
+    assert "virtqemud ended at once (exit status 3): run it to see why" in done.stderr
+    assert daemon.stop() == 0
+    assert "Traceback" not in daemon.said()
