@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """One real C client (libvirt-python) that does one thing many times and prints what it took, as JSON.
 
-run.py starts it with the interpreter that has libvirt-python; it uses nothing of virtproxy.
+__main__.py starts it with the interpreter that has libvirt-python; it uses nothing of virtproxy.
 Usage: client.py MEASURE URI COUNT [FILE]
 """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Memory: what a thousand idle clients cost the daemon. run.py uses it.
+"""Memory: what a thousand idle clients cost the daemon. __main__.py uses it.
 
 The clients are bare sockets that did what every client does (AUTH_LIST, CONNECT_OPEN) and then wait.
 """

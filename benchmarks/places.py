@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The daemons of a benchmark: two real libvirtd in labs of their own, and virtproxyd in front of both.
 
-run.py uses it. One libvirtd serves everything but networks, the other networks, so that a network
+__main__.py uses it. One libvirtd serves everything but networks, the other networks, so that a network
 call through the proxy goes to another daemon than a domain call.
 """
 

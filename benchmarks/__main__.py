@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The benchmark: real C clients through virtproxyd, side by side with the direct connection.
 
-    sudo .venv-check/bin/python -m benchmarks.run [--json FILE] [--rounds N]
+    sudo .venv-check/bin/python -m benchmarks [--json FILE] [--rounds N]
 
 Every figure is measured direct and proxied in turn (A B A B ...) and quoted as the median of the
 rounds' ratios, because one machine's speed drifts. Needs root and the packages that ./check installs.
