@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What must hold for every struct of every program, whatever its values.
 
-The properties are inner functions: pytest-twisted wraps a module's own hypothesis tests once for each parameter.
+One test a module, not a type: what surrounds a test costs more than the properties. They are inner functions, because
+pytest-twisted wraps a module's own hypothesis tests once for each parameter.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,9 +18,21 @@ from tests.support.values import declared_types, values_of
 from virtproxy.wire.codec import Struct, WireError, decode_exact, decode_from, encode
 
 TYPES = list(declared_types())
+MODULES = sorted({cls.__module__ for cls in TYPES})
 WRONG_WORDS = (b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0\0\0\2")
-every_type = pytest.mark.parametrize("cls", TYPES, ids=lambda cls: f"{cls.__module__[19:]}-{cls.__name__}")
-quick = settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+every_module = pytest.mark.parametrize("module", MODULES, ids=lambda name: name.rpartition(".")[2])
+quick = settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+pytestmark = pytest.mark.timeout(120)
+
+
+@contextmanager
+def named(cls: type[Struct]) -> Iterator[None]:
+    """Say which type a failure is about."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"in {cls.__name__}")
+        raise
 
 
 def survives(cls: type[Struct], data: bytes) -> None:
@@ -32,8 +48,9 @@ def survives(cls: type[Struct], data: bytes) -> None:
     assert encode(decode_exact(cls, again)) == again
 
 
-@every_type
-def test_what_is_sent_is_received(cls: type[Struct]) -> None:
+def comes_back(cls: type[Struct]) -> None:
+    """A value is received as it was sent, and nothing shorter or longer is."""
+
     @given(values_of(cls))
     @quick
     def check(value: Struct) -> None:
@@ -42,16 +59,6 @@ def test_what_is_sent_is_received(cls: type[Struct]) -> None:
         assert decode_exact(cls, encoded) == value
         with pytest.raises(WireError):
             decode_exact(cls, encoded + bytes(4))
-
-    check()
-
-
-@every_type
-def test_cut_short_at_any_byte(cls: type[Struct]) -> None:
-    @given(values_of(cls))
-    @quick
-    def check(value: Struct) -> None:
-        encoded = encode(value)
         for end in range(0, len(encoded), 1 if len(encoded) < 200 else 7):
             with pytest.raises(WireError):
                 decode_from(cls, encoded[:end])
@@ -59,8 +66,9 @@ def test_cut_short_at_any_byte(cls: type[Struct]) -> None:
     check()
 
 
-@every_type
-def test_any_bytes_give_a_value_or_wire_error(cls: type[Struct]) -> None:
+def withstands_noise(cls: type[Struct]) -> None:
+    """Random bytes, and good ones with any word replaced."""
+
     @given(st.binary(max_size=200), values_of(cls))
     @quick
     def check(noise: bytes, value: Struct) -> None:
@@ -73,7 +81,21 @@ def test_any_bytes_give_a_value_or_wire_error(cls: type[Struct]) -> None:
     check()
 
 
+@every_module
+def test_what_is_sent_is_received(module: str) -> None:
+    for cls in (cls for cls in TYPES if cls.__module__ == module):
+        with named(cls):
+            comes_back(cls)
+
+
+@every_module
+def test_any_bytes_give_a_value_or_wire_error(module: str) -> None:
+    for cls in (cls for cls in TYPES if cls.__module__ == module):
+        with named(cls):
+            withstands_noise(cls)
+
+
 def test_all_programs_are_covered() -> None:
-    modules = {cls.__module__.rpartition(".")[2] for cls in TYPES}
+    modules = {name.rpartition(".")[2] for name in MODULES}
     assert modules >= {"common", "domain", "network", "storage", "secret", "qemu", "lxc", "admin", "net", "nwfilter"}
     assert len(TYPES) > 700

@@ -15,6 +15,7 @@ from virtproxy.wire.codec import Struct, WireError, decode, decode_exact, decode
 from virtproxy.wire.decoder import Decoder
 from virtproxy.wire.limits import STRING_MAX
 from virtproxy.wire.plan import plan_of, smallest
+from virtproxy.wire.value import StructMeta
 from virtproxy.wire.xdr import Int
 
 DOMAIN = remote.NonnullDomain(name="test", uuid=bytes(range(16)), id=-1)
@@ -116,6 +117,8 @@ def test_repr_shows_uuids_and_hides_other_bytes() -> None:
     shown = repr(remote.SecretSetValueArgs(secret=secret, value=b"pass phrase", flags=0))
     assert "<11 bytes>" in shown
     assert "pass" not in shown
+    user = remote.DomainSetUserPasswordArgs(dom=DOMAIN, user=None, password="pass phrase", flags=0)
+    assert "password=<hidden>" in repr(user)
 
 
 def test_copies() -> None:
@@ -131,6 +134,11 @@ def test_pattern_matching() -> None:
 def test_a_declaration_needs_its_limit() -> None:
     with pytest.raises(TypeError, match="no wire form"):
         plan_of(Nameless)
+
+
+def test_a_struct_without_fields_is_a_mistake() -> None:
+    with pytest.raises(TypeError, match="Empty has no fields"):
+        StructMeta("Empty", (Struct,), {"__module__": __name__})
 
 
 def test_smallest() -> None:

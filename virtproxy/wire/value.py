@@ -28,8 +28,10 @@ class StructMeta(type):
     """Makes each annotation of a class body a field, in order."""
 
     def __new__(mcls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> StructMeta:
-        """Create the class; ``__match_args__`` holds its field names."""
+        """Create the class; ``__match_args__`` holds its field names. TypeError if it would have none."""
         fields = [field for field, hint in body.get("__annotations__", {}).items() if not hint.startswith("ClassVar")]
+        if not fields and body["__module__"] != __name__:
+            raise TypeError(f"{name} has no fields: its module needs the future import of annotations")
         body["__slots__"] = ()
         body["__match_args__"] = tuple(fields)
         body.update(zip(fields, _GETTERS[: len(fields)], strict=True))
@@ -66,7 +68,7 @@ class Struct(_Row, metaclass=StructMeta):
         return _Row.__hash__(self)
 
     def __repr__(self) -> str:
-        """Name and fields; bytes only by their number (they may be secret) unless they are a UUID."""
+        """Name and fields, without what may be secret: passwords, and bytes that are no UUID."""
         shown = (f"{name}={_shown(name, getattr(self, name))}" for name in type(self).__match_args__)
         return f"{type(self).__name__}({', '.join(shown)})"
 
@@ -80,6 +82,8 @@ class Union(Struct):
 
 
 def _shown(name: str, value: object) -> str:
+    if name == "password":
+        return "<hidden>"
     if not isinstance(value, bytes):
         return repr(value)
     return value.hex() if name == "uuid" else f"<{len(value)} bytes>"
