@@ -20,7 +20,7 @@ def furnish(lab: Lab) -> None:
     """Puts the files that scripts use into the lab's directory."""
     for file in (TESTS / "data" / "conformance").iterdir():
         shutil.copy(file, lab.directory)
-    for script in (TESTS / "support" / "dhcp_client.py", SCRIPTS / "api.py"):
+    for script in (TESTS / "support" / "dhcp_client.py", *SCRIPTS.glob("*.py")):
         shutil.copy(script, lab.directory)
     write_disk(lab.directory / "guest.img")
 

@@ -122,11 +122,22 @@ class Daemon:
         """Sends the signal and waits for the end."""
         end(self.wrapper, signum)
 
-    def resident_kib(self) -> int:
-        """Resident memory in KiB."""
+    def resident_kib(self, peak: bool = False) -> int:
+        """Resident memory in KiB, now or at its highest so far."""
         status = Path(f"/proc/{self.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+        name = "VmHWM:" if peak else "VmRSS:"
+        line = next(line for line in status.splitlines() if line.startswith(name))
         return int(line.split()[1])
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """It does nothing while the block runs."""
+        pid = self.pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
 
 class Lab:
@@ -231,7 +242,7 @@ class Lab:
 
         wait_until(listening, str(path))
 
-    def libvirtd(self, sockets: Path = SYSTEM_SOCKETS, **settings: str) -> Daemon:
+    def libvirtd(self, sockets: Path = SYSTEM_SOCKETS, *flags: str, **settings: str) -> Daemon:
         """Starts libvirtd with its sockets in that directory, and returns when it listens."""
         self._write_driver_settings()
         wanted = {"unix_sock_dir": quoted(str(sockets)), "auth_unix_rw": '"none"', "auth_unix_ro": '"none"'}
@@ -239,7 +250,7 @@ class Lab:
         lines = "".join(f"{key} = {value}\n" for key, value in wanted.items())
         config = self.write("libvirtd.conf", lines)
         self.run("mkdir", "-p", sockets)
-        daemon = self.spawn("libvirtd", "libvirtd", "-f", config)
+        daemon = self.spawn("libvirtd", "libvirtd", "-f", config, *flags)
         self.wait_for_socket(daemon, sockets / "libvirt-sock-ro")
         return daemon
 
