@@ -250,6 +250,44 @@ def test_an_impossible_number_of_parameters_is_refused(harness: DriverHarness, w
     assert (error.code, error.message) == (ErrorCode.INTERNAL_ERROR, f"internal error: {text}")
 
 
+@pytest.mark.parametrize(
+    ("procedure", "args", "text"),
+    [
+        (
+            remote.DOMAIN_GET_VCPUS,
+            remote.DomainGetVcpusArgs(dom=GUEST, maxinfo=16385, maplen=1),
+            "maxinfo > REMOTE_VCPUINFO_MAX",
+        ),
+        (
+            remote.DOMAIN_GET_VCPUS,
+            remote.DomainGetVcpusArgs(dom=GUEST, maxinfo=2, maplen=2**31 - 1),
+            "maxinfo * maplen > REMOTE_CPUMAPS_MAX",
+        ),
+        (
+            remote.DOMAIN_GET_VCPU_PIN_INFO,
+            remote.DomainGetVcpuPinInfoArgs(dom=GUEST, ncpumaps=16384, maplen=513, flags=0),
+            "ncpumaps * maplen > REMOTE_CPUMAPS_MAX",
+        ),
+        (
+            remote.DOMAIN_GET_EMULATOR_PIN_INFO,
+            remote.DomainGetEmulatorPinInfoArgs(dom=GUEST, maplen=8388609, flags=0),
+            "maplen > REMOTE_CPUMAPS_MAX",
+        ),
+        (
+            remote.NODE_GET_FREE_PAGES,
+            remote.NodeGetFreePagesArgs(pages=[4], start_cell=0, cell_count=2**32 - 1, flags=0),
+            "the result won't fit into REMOTE_NODE_MAX_CELLS",
+        ),
+    ],
+)
+def test_more_than_a_reply_holds_is_refused_before_the_driver_runs(
+    harness: DriverHarness, procedure: Procedure[Any, Any], args: Any, text: str
+) -> None:
+    error = error_of(harness, procedure, args)
+    assert (error.code, error.domain) == (ErrorCode.INTERNAL_ERROR, ErrorDomain.RPC)
+    assert error.message == f"internal error: {text}"
+
+
 def test_no_parameters_wanted_gives_their_number(harness: DriverHarness) -> None:
     for wanted, names in ((0, []), (1, ["f"])):
         args = remote.DomainGetBlockIoTuneArgs(dom=GUEST, disk=None, nparams=wanted, flags=0)
@@ -311,13 +349,22 @@ def test_another_drivers_uri_is_refused(driver: ToyDriver) -> None:
     assert not driver.subscribers
 
 
-def test_descriptors_that_nobody_took_are_closed(harness: DriverHarness) -> None:
+@pytest.mark.parametrize(
+    ("number", "payload", "status"),
+    [
+        (remote.DOMAIN_OPEN_GRAPHICS.number, encode(remote.DomainOpenGraphicsArgs(dom=GUEST, idx=0, flags=0)), OK),
+        (remote.DOMAIN_OPEN_GRAPHICS.number, b"", ERROR),
+        (remote.DOMAIN_FD_ASSOCIATE.number, b"", ERROR),
+        (99999, b"", ERROR),
+    ],
+)
+def test_descriptors_that_nobody_took_are_closed(
+    harness: DriverHarness, number: int, payload: bytes, status: int
+) -> None:
     read, write = os.pipe()
     try:
-        payload = encode(remote.DomainOpenGraphicsArgs(dom=GUEST, idx=0, flags=0))
-        number = remote.DOMAIN_OPEN_GRAPHICS.number
         frame = pack(REMOTE, 1, number, CALL_WITH_FDS, 1, OK, payload, (write,))
-        assert result_of(harness.call_raw(frame)).status == OK
+        assert result_of(harness.call_raw(frame)).status == status
         assert os.read(read, 1) == b"", "the writing end is closed"
     finally:
         os.close(read)

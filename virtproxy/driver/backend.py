@@ -8,6 +8,7 @@ driver raises becomes an error reply and never reaches the session.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from typing import Any
 
@@ -140,11 +141,13 @@ class LocalBackend:
             self.client.reply(reply)
 
     async def _serve(self, frame: Frame) -> Frame:
-        procedure = find_procedure(frame)
         try:
+            procedure = find_procedure(frame)
             args = procedure.decode_args(frame)
-        except WireError as error:
-            raise rpc(f"Unable to decode message payload: {error}") from None
+        except (VirtError, WireError) as error:
+            for fd in frame.fds:
+                os.close(fd)
+            raise error if isinstance(error, VirtError) else rpc(f"Unable to decode message payload: {error}") from None
         call = self._new_call(procedure, args, frame)
         try:
             ret = await self._invoke(call, args)

@@ -11,11 +11,15 @@ from typing import Any
 
 from virtproxy.driver.sizes import LIST_LIMITS
 from virtproxy.errors import internal, rpc
+from virtproxy.protocol import remote
 from virtproxy.protocol.schema import Procedure
 
 
 def check_room(procedure: Procedure[Any, Any], args: Any) -> None:
     """Refuse a count of wanted results that is negative or over what a reply can hold (VirtError)."""
+    _check_maps(args)
+    if procedure is remote.NODE_GET_FREE_PAGES and args.cell_count * len(args.pages) > remote.NODE_MAX_CELLS:
+        raise internal("the result won't fit into REMOTE_NODE_MAX_CELLS")
     limit = LIST_LIMITS.get(procedure.number)
     if limit is None or args is None:
         return
@@ -29,6 +33,17 @@ def check_room(procedure: Procedure[Any, Any], args: Any) -> None:
         raise rpc(f"{limit.field} must be non-negative")
     elif wanted > limit.maximum:
         raise rpc(f"{limit.field} > {limit.name}")
+
+
+def _check_maps(args: Any) -> None:
+    """Refuse more CPU maps, or longer ones, than a reply can hold."""
+    counted = next((name for name in ("maxinfo", "ncpumaps") if hasattr(args, name)), None)
+    count = 1 if counted is None else getattr(args, counted)
+    if count > remote.VCPUINFO_MAX:
+        raise internal(f"{counted} > REMOTE_VCPUINFO_MAX")
+    if max(count, 0) * getattr(args, "maplen", 0) > remote.CPUMAPS_MAX:
+        product = "maplen" if counted is None else f"{counted} * maplen"
+        raise internal(f"{product} > REMOTE_CPUMAPS_MAX")
 
 
 def fitted(procedure: Procedure[Any, Any], args: Any, ret: Any) -> Any:

@@ -11,12 +11,14 @@ _PAGES = (4, 8, 2048, 1048576)
 _CPUS_IN_CELL = 8
 
 
+def _cpu(cell: int, core: int) -> str:
+    id = cell * _CPUS_IN_CELL + core
+    place = f"socket_id='{cell}' die_id='0' cluster_id='0' core_id='{core}'"
+    return f"            <cpu id='{id}' {place} siblings='{id}'/>"
+
+
 def _cell(number: int, kib: int, page: int) -> str:
-    indent, first = " " * 12, number * _CPUS_IN_CELL
-    cpus = "\n".join(
-        f"{indent}<cpu id='{first + core}' socket_id='{number}' die_id='0' core_id='{core}' siblings='{first + core}'/>"
-        for core in range(_CPUS_IN_CELL)
-    )
+    cpus = "\n".join(_cpu(number, core) for core in range(_CPUS_IN_CELL))
     return f"""\
         <cell id='{number}'>
           <memory unit='KiB'>{kib}</memory>
@@ -89,4 +91,23 @@ SYSINFO = """\
     <entry name='release'>2.61</entry>
   </bios>
 </sysinfo>
+"""
+
+DOMAIN_CAPABILITIES = """\
+<domainCapabilities>
+  <domain>test</domain>
+  <arch>i686</arch>
+  <cpu>
+    <mode name='host-passthrough' supported='no'/>
+    <mode name='maximum' supported='no'/>
+    <mode name='host-model' supported='no'/>
+    <mode name='custom' supported='no'/>
+  </cpu>
+  <devices>
+  </devices>
+  <features>
+    <sev supported='no'/>
+    <sgx supported='no'/>
+  </features>
+</domainCapabilities>
 """

@@ -32,7 +32,7 @@ class DomainDocument:
 
     def __init__(self, text: str) -> None:
         """Read and complete `text`; VirtError with libvirt's code and text if it is no domain document."""
-        root = parse(text, "domain_definition")
+        root = parse(text)
         _check(root)
         self.root = root
         self.name = root.value("name") or ""

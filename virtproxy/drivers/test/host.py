@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from virtproxy.driver import Call, Driver, ErrorCode, ErrorDomain, EventClass, VirtError, implements, remote
-from virtproxy.drivers.test.capabilities import CAPABILITIES, SYSINFO
+from virtproxy.drivers.test.capabilities import CAPABILITIES, DOMAIN_CAPABILITIES, SYSINFO
 from virtproxy.drivers.test.document import DomainDocument
 from virtproxy.drivers.test.guests import Guests
 from virtproxy.drivers.test.initial import DOMAIN
@@ -22,7 +22,6 @@ VERSION = 2
 LIBRARY_VERSION = 11_003_000
 VCPUS_MAX = 32
 CELLS_KIB = (2097152, 4194304)
-PAGES_KIB = {4: 19, 8: 45, 2048: 97, 1048576: 201}
 CPU_MAP = b"\x15"
 CPUS = 8
 CPU_STATS = {"user": 9797400000, "kernel": 34678723400000, "idle": 87264900000, "iowait": 763600000}
@@ -94,6 +93,13 @@ class TestHost(Driver):
     async def capabilities(self, call: Call, args: None) -> remote.ConnectGetCapabilitiesRet:
         return remote.ConnectGetCapabilitiesRet(capabilities=CAPABILITIES)
 
+    @implements(remote.CONNECT_GET_DOMAIN_CAPABILITIES)
+    async def domain_capabilities(
+        self, call: Call, args: remote.ConnectGetDomainCapabilitiesArgs
+    ) -> remote.ConnectGetDomainCapabilitiesRet:
+        call.check_flags(args.flags)
+        return remote.ConnectGetDomainCapabilitiesRet(capabilities=DOMAIN_CAPABILITIES)
+
     @implements(remote.CONNECT_GET_MAX_VCPUS)
     async def max_vcpus(self, call: Call, args: remote.ConnectGetMaxVcpusArgs) -> remote.ConnectGetMaxVcpusRet:
         return remote.ConnectGetMaxVcpusRet(max_vcpus=VCPUS_MAX)
@@ -132,10 +138,18 @@ class TestHost(Driver):
     @implements(remote.NODE_GET_FREE_PAGES)
     async def free_pages(self, call: Call, args: remote.NodeGetFreePagesArgs) -> remote.NodeGetFreePagesRet:
         call.check_flags(args.flags)
-        if args.start_cell < 0 or args.start_cell + args.cell_count > len(CELLS_KIB):
-            raise call.error(ErrorCode.INVALID_ARG, "Range exceeds available cells")
-        return remote.NodeGetFreePagesRet(counts=[PAGES_KIB.get(page, 0) for page in args.pages] * args.cell_count)
+        cells = range(args.start_cell, args.start_cell + args.cell_count)
+        counts = [_free_pages(cell, place) for cell in cells for place in range(len(args.pages))]
+        return remote.NodeGetFreePagesRet(counts=counts)
 
     @implements(remote.NODE_GET_SECURITY_MODEL)
     async def security_model(self, call: Call, args: None) -> remote.NodeGetSecurityModelRet:
         return remote.NodeGetSecurityModelRet(model=b"testSecurity\0", doi=b"\0")
+
+
+def _free_pages(cell: int, place: int) -> int:
+    """A count that differs by cell and by the place of the page size in the question: twice the one before and 7."""
+    count = 7 + 12 * cell
+    for _ in range(place):
+        count = 2 * count + 7
+    return count % (1 << 32)

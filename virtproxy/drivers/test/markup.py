@@ -100,11 +100,8 @@ class _Builder:
         raise ValueError("a document type declaration is not accepted")
 
 
-def parse(text: str, what: str) -> Element:
-    """The root of the document `text`; VirtError XML_DETAIL, located, if it is not well formed.
-
-    `what` names the document as libvirt does ("domain_definition").
-    """
+def parse(text: str) -> Element:
+    """The root of the document `text`; VirtError XML_DETAIL, located, if it is not well formed."""
     builder = _Builder()
     parser = expat.ParserCreate()
     parser.buffer_text = True
@@ -116,20 +113,18 @@ def parse(text: str, what: str) -> Element:
         parser.Parse(text.encode("utf-8", "surrogateescape"), True)
     except (expat.ExpatError, ValueError) as error:
         reason = expat.ErrorString(error.code) if isinstance(error, expat.ExpatError) else str(error)
-        raise _not_well_formed(text, what, parser, str(reason)) from None
+        raise _not_well_formed(text, parser, str(reason)) from None
     return builder.open[0].elements[0]
 
 
-def _not_well_formed(text: str, what: str, parser: expat.XMLParserType, reason: str) -> VirtError:
+def _not_well_formed(text: str, parser: expat.XMLParserType, reason: str) -> VirtError:
     if not text.strip():
-        return VirtError.of(
-            ErrorCode.XML_DETAIL, f"({what}):1: Document is empty\n(null)\n^", domain=ErrorDomain.DOMAIN
-        )
+        return VirtError.of(ErrorCode.XML_DETAIL, "at line 1: Document is empty\n(null)\n^", domain=ErrorDomain.DOMAIN)
     line = parser.CurrentLineNumber
     lines = text.split("\n")
     shown = lines[line - 1][:80] if 0 < line <= len(lines) else ""
     marker = "-" * min(parser.CurrentColumnNumber, len(shown)) + "^"
-    detail = f"({what}):{line}: {reason}\n{shown}\n{marker}"
+    detail = f"at line {line}: {reason}\n{shown}\n{marker}"
     return VirtError.of(ErrorCode.XML_DETAIL, detail, domain=ErrorDomain.DOMAIN)
 
 

@@ -14,7 +14,7 @@ class Thing:
     """An object with a name, a UUID (where its kind has one), a document, and whether it runs and starts by itself."""
 
     def __init__(self, xml: str) -> None:
-        root = parse(xml, "definition")
+        root = parse(xml)
         self.root = root
         self.xml = xml
         self.name = root.value("name") or root.attributes.get("name", "")
