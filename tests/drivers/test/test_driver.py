@@ -135,12 +135,11 @@ def plain_arguments(harness: DriverHarness, procedure: Procedure[Any, Any], word
         "doms": [],
         "pages": [4],
         "uuid": dom.uuid,
-        "uri": None,
-        "type": None if procedure is remote.CONNECT_GET_MAX_VCPUS else 0,
     }
-    texts = {"name", "xml", "xml_desc", "new_name", "mac", "cap", "path", "key", "wwnn", "wwpn"}
-    fields = procedure.args.__match_args__
-    values = [known.get(field, word if field in texts else 1 if field.startswith("max") else 0) for field in fields]
+    values = []
+    for field, hint in procedure.args.__annotations__.items():
+        plain = word if hint in ("String", "NonnullString") else 1 if field.startswith("max") else 0
+        values.append(known.get(field, plain))
     return procedure.args(*values)
 
 
