@@ -133,3 +133,11 @@ def test_closed_while_it_waits_it_stays_closed(listening: Listening) -> None:
     listening.reactor.advance(EXHAUSTED_PAUSE_SECONDS)
     assert not listening.reactor.readers
     assert listening.acceptor.fileno() == -1
+
+
+def test_paused_while_it_waits_it_stays_paused(listening: Listening) -> None:
+    listening.acceptor.resume()
+    listening.acceptor._refused(OSError(errno.EMFILE, "Too many open files"))
+    listening.acceptor.pause()
+    listening.reactor.advance(EXHAUSTED_PAUSE_SECONDS)
+    assert not listening.reactor.readers

@@ -78,8 +78,13 @@ class Acceptor:
     def _refused(self, failure: OSError) -> None:
         self._log.warn("cannot accept a client: {failure}", failure=failure)
         if failure.errno in _EXHAUSTED:
-            self.pause()
-            self._reactor.callLater(EXHAUSTED_PAUSE_SECONDS, self.resume)
+            self._reactor.removeReader(self)
+            self._reactor.callLater(EXHAUSTED_PAUSE_SECONDS, self._rested)
+
+    def _rested(self) -> None:
+        """Go on after a rest, unless somebody paused us meanwhile."""
+        if not self._paused:
+            self._reactor.addReader(self)
 
     def fileno(self) -> int:
         """The descriptor, for the reactor."""
