@@ -164,7 +164,7 @@ class LocalBackend:
         if denied is not None:
             raise denied
         check_room(procedure, args)
-        served = SERVED.get(procedure.number) if procedure.program is remote.PROGRAM else None
+        served = SERVED.get(procedure)
         if served is not None:
             call.authorize_connection()
             return served(self, call, args)

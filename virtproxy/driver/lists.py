@@ -20,7 +20,7 @@ def check_room(procedure: Procedure[Any, Any], args: Any) -> None:
     _check_maps(args)
     if procedure is remote.NODE_GET_FREE_PAGES and args.cell_count * len(args.pages) > remote.NODE_MAX_CELLS:
         raise internal("the result won't fit into REMOTE_NODE_MAX_CELLS")
-    limit = LIST_LIMITS.get(procedure.number)
+    limit = LIST_LIMITS.get(procedure)
     if limit is None or args is None:
         return
     wanted = getattr(args, limit.field)
@@ -52,7 +52,7 @@ def fitted(procedure: Procedure[Any, Any], args: Any, ret: Any) -> Any:
         return ret
     if getattr(args, "need_results", 1) == 0 or getattr(args, "nparams", 1) == 0:
         return type(ret)(*([] if isinstance(value, list) else value for value in ret))
-    limit = LIST_LIMITS.get(procedure.number)
+    limit = LIST_LIMITS.get(procedure)
     if limit is None or limit.field == "nparams":
         return ret
     wanted = getattr(args, limit.field)

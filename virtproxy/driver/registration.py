@@ -124,4 +124,4 @@ _TABLE: tuple[tuple[Procedure[Any, Any], Served], ...] = (
     ),
     (remote.CONNECT_SECRET_EVENT_DEREGISTER_ANY, _drop(EventClass.SECRET)),
 )
-SERVED = {procedure.number: served for procedure, served in _TABLE}
+SERVED = dict(_TABLE)

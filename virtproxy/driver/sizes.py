@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from virtproxy.protocol import remote
+from virtproxy.protocol.schema import Procedure
 
 
 class ListLimit(NamedTuple):
@@ -19,8 +20,8 @@ class ListLimit(NamedTuple):
     name: str
 
 
-LIST_LIMITS: dict[int, ListLimit] = {
-    procedure.number: ListLimit(field, maximum, name)
+LIST_LIMITS: dict[Procedure[Any, Any], ListLimit] = {
+    procedure: ListLimit(field, maximum, name)
     for procedure, field, maximum, name in (
         (remote.CONNECT_LIST_DEFINED_DOMAINS, "maxnames", 16384, "REMOTE_DOMAIN_LIST_MAX"),
         (remote.CONNECT_LIST_DEFINED_NETWORKS, "maxnames", 16384, "REMOTE_NETWORK_LIST_MAX"),
