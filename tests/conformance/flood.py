@@ -18,7 +18,8 @@ class Flood:
         self.sock.connect(str(path))
         self.serial = 0
         self.ask(remote.AUTH_LIST.call_frame(self.next(), None).raw)
-        self.ask(remote.CONNECT_OPEN.call_frame(self.next(), remote.ConnectOpenArgs(name="qemu:///system", flags=0)).raw)
+        opening = remote.ConnectOpenArgs(name="qemu:///system", flags=0)
+        self.ask(remote.CONNECT_OPEN.call_frame(self.next(), opening).raw)
 
     def __enter__(self) -> Flood:
         return self

@@ -35,7 +35,8 @@ def start_sshd(lab: Lab) -> Daemon:
         text = REMOTE.format(used=INSIDE / "ssh" / "used", program=program)
         write_program(lab, f"ssh/bin/{program.name}", text)
     # An account without a password must not be a locked one: sshd refuses those even with a key.
-    lab.run("sh", "-c", "sed 's/^root:[^:]*:/root:*:/' /etc/shadow >/run/shadow && mount --bind /run/shadow /etc/shadow")
+    lab.run("sh", "-c", "sed 's/^root:[^:]*:/root:*:/' /etc/shadow >/run/shadow")
+    lab.run("mount", "--bind", "/run/shadow", "/etc/shadow")
     config = lab.write("ssh/config", settings())
     daemon = lab.spawn("sshd", "/usr/sbin/sshd", "-D", "-e", "-f", config)
     wait_until(lambda: "Server listening" in daemon.log_text(), "sshd")

@@ -43,7 +43,7 @@ def host() -> Iterator[Host]:
     with furnished() as lab:
         backend, proxy = lab.proxied()
         large_volume(lab)
-        lab.run("sh", "-c", f"head -c {SIZE} /dev/zero | openssl enc -aes-128-ctr -K 00 -iv 00 >/run/source 2>/dev/null")
+        lab.run("openssl", "rand", "-out", "/run/source", str(SIZE))
         lab.run("virsh", "-c", URI, "vol-upload", "large.img", "/run/source", "--pool", "images")
         yield Host(lab, backend, proxy)
 
@@ -56,7 +56,8 @@ def assert_bounded(host: Host, before: int) -> None:
 
 def test_stopped_client_of_a_download(host: Host) -> None:
     before = host.proxy.resident_kib()
-    client = host.lab.spawn("download", "virsh", "-c", URI, "vol-download", "large.img", "/run/fetched", "--pool", "images")
+    download = ("vol-download", "large.img", "/run/fetched", "--pool", "images")
+    client = host.lab.spawn("download", "virsh", "-c", URI, *download)
     wait_until(lambda: host.size("/run/fetched") > 0, "the first bytes")
     with client.stopped():
         time.sleep(3)

@@ -45,9 +45,8 @@ def received(lab: Lab) -> list[str]:
     log = lab.directory / "rpc.log"
     calls = RECEIVED.findall(log.read_text())
     log.write_text("")
-    return [
-        remote.PROGRAM.procedures[int(number)].name for program, number in calls if int(program) == remote.PROGRAM.number
-    ]
+    numbers = [int(number) for program, number in calls if int(program) == remote.PROGRAM.number]
+    return [remote.PROGRAM.procedures[number].name for number in numbers]
 
 
 def network_calls(names: list[str]) -> list[str]:
@@ -69,7 +68,8 @@ def test_networks_are_the_other_daemons(pair: Pair) -> None:
     assert virsh(pair.host, "net-list", "--all", "--name").split() == ["isolated"]
     virsh(pair.host, "net-start", "isolated")
     assert virsh(pair.networks, "net-list", "--name", uri=backend_uri("network")).split() == ["isolated"]
-    listed = pair.host.run("virsh", "-c", URI, "net-info labnet; net-dumpxml isolated; list --all; net-destroy isolated")
+    commands = "net-info labnet; net-dumpxml isolated; list --all; net-destroy isolated"
+    listed = pair.host.run("virsh", "-c", URI, commands)
     assert "<name>isolated</name>" in listed.stdout
     assert "no network with matching name 'labnet'" in listed.stderr
     reached = received(pair.host)
@@ -79,7 +79,8 @@ def test_networks_are_the_other_daemons(pair: Pair) -> None:
 
 def test_events_come_from_the_other_daemon(pair: Pair) -> None:
     received(pair.host)
-    events = pair.host.spawn("events", "stdbuf", "-oL", "virsh", "-c", URI, "net-event", "--event", "lifecycle", "--loop")
+    command = ("net-event", "--event", "lifecycle", "--loop")
+    events = pair.host.spawn("events", "stdbuf", "-oL", "virsh", "-c", URI, *command)
 
     def told() -> bool:
         virsh(pair.networks, "net-create", "labnet.xml", uri=backend_uri("network"))

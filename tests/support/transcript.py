@@ -181,9 +181,8 @@ class Transcript:
     def _spawn(self, step: Step) -> str:
         output = self.lab.directory / f"spawned-{step.name}"
         with output.open("wb") as file:
-            wrapper = self.lab.popen(
-                "stdbuf", "-oL", *self.argv(step.body), env=self.env, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT
-            )
+            streams = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": subprocess.STDOUT}
+            wrapper = self.lab.popen("stdbuf", "-oL", *self.argv(step.body), env=self.env, **streams)
         self.spawned[step.name] = (wrapper, output)
         time.sleep(0.3)
         return "started\n"

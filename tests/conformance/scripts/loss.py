@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a client lives through when a daemon behind the proxy dies: ``loss.py everything URI`` prints it line by line.
 
-``loss.py partly URI`` does so for a connection whose other daemon lives on. Run in a lab by the conformance tests. It goes on to the next part when the file of that name appears in its directory.
+``loss.py partly URI`` does so for a connection whose other daemon lives on. Run in a lab by the conformance tests;
+it goes on to the next part when the file of that name appears in its directory.
 """
 
 from __future__ import annotations
@@ -61,8 +62,11 @@ def read_on(stream: Any) -> None:
 
 def subscribe(conn: Any, label: str) -> int:
     """Tells of guests that are defined and undefined."""
-    kind = libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE
-    return int(conn.domainEventRegisterAny(None, kind, lambda _c, dom, event, *_: say(label, (dom.name(), event)), None))
+
+    def told(_conn: Any, domain: Any, event: int, *_: Any) -> None:
+        say(label, (domain.name(), event))
+
+    return int(conn.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, told, None))
 
 
 def everything(uri: str) -> None:
