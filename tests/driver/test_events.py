@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.toy import GUEST, OTHER, UUID, Guest, ToyDriver, result_of
-from virtproxy.driver import Driver, ErrorCode, ErrorDomain, EventClass, Identity, VirtError, remote
+from tests.support.toy import GUEST, OTHER, UUID, Guest, ToyDriver, error_of, result_of
+from virtproxy.driver import Driver, ErrorCode, ErrorDomain, EventClass, Identity, remote
 from virtproxy.driver.harness import DriverHarness
 from virtproxy.protocol.schema import Procedure
 
@@ -48,12 +48,6 @@ def register(harness: DriverHarness, event_id: int = LIFECYCLE, dom: remote.Nonn
     """Register the modern way and return the callback id."""
     args = remote.ConnectDomainEventCallbackRegisterAnyArgs(event_id=event_id, dom=dom)
     return result_of(harness.call(REGISTER, args)).callback_id
-
-
-def error_of(harness: DriverHarness, procedure: Procedure[Any, Any], args: Any) -> VirtError:
-    with pytest.raises(VirtError) as caught:
-        result_of(harness.call(procedure, args))
-    return caught.value
 
 
 def suspend(harness: DriverHarness) -> None:

@@ -6,9 +6,12 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+import pytest
 from twisted.internet.defer import Deferred
 
 from virtproxy.driver import Call, Driver, ErrorCode, ErrorDomain, EventClass, VirtError, implements, remote
+from virtproxy.driver.harness import DriverHarness
+from virtproxy.protocol.schema import Procedure
 
 T = TypeVar("T")
 UUID = bytes(range(16))
@@ -25,6 +28,13 @@ def result_of(work: Coroutine[Any, Any, T]) -> T:
         results[0].raiseException()
     value: T = results[0]
     return value
+
+
+def error_of(harness: DriverHarness, procedure: Procedure[Any, Any], args: Any) -> VirtError:
+    """The error that the call is answered with."""
+    with pytest.raises(VirtError) as caught:
+        result_of(harness.call(procedure, args))
+    return caught.value
 
 
 class Guest:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.toy import result_of
+from tests.support.toy import error_of, result_of
 from virtproxy.driver import ErrorCode, Identity, VirtError, remote
 from virtproxy.driver.harness import DriverHarness
 from virtproxy.drivers.test import TestDriver
@@ -34,12 +34,6 @@ def domain(harness: DriverHarness, name: str = "test") -> remote.NonnullDomain:
     """Look a domain up."""
     args = remote.DomainLookupByNameArgs(name=name)
     return result_of(harness.call(remote.DOMAIN_LOOKUP_BY_NAME, args)).dom
-
-
-def error_of(harness: DriverHarness, procedure: Procedure[Any, Any], args: Any) -> VirtError:
-    with pytest.raises(VirtError) as caught:
-        result_of(harness.call(procedure, args))
-    return caught.value
 
 
 def test_the_well_known_domain_runs_at_the_start(harness: DriverHarness) -> None:
