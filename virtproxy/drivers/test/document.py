@@ -114,16 +114,19 @@ def _check(root: Element) -> None:
         raise _error(ErrorCode.INTERNAL_ERROR, "missing domain type attribute")
     if root.attributes["type"] not in TYPES:
         raise _error(ErrorCode.CONFIG_UNSUPPORTED, f"invalid domain type {root.attributes['type']}")
-    name = root.value("name")
-    if not name:
-        raise _error(ErrorCode.NO_NAME)
-    if "/" in name:
-        raise _error(ErrorCode.XML_ERROR, f"name {name} cannot contain '/'")
+    _check_name(root.value("name"))
     _uuid(root)
     _check_os(root)
     if _kib(root, "memory") == 0:
         detail = "Memory size must be specified via <memory> or in the <numa> configuration"
         raise _error(ErrorCode.XML_ERROR, detail)
+
+
+def _check_name(name: str | None) -> None:
+    if not name:
+        raise _error(ErrorCode.NO_NAME)
+    if "/" in name:
+        raise _error(ErrorCode.XML_ERROR, f"name {name} cannot contain '/'")
 
 
 def _check_os(root: Element) -> None:
@@ -169,6 +172,16 @@ def _complete(root: Element, uuid: str) -> None:
     root.child("uuid").set_text(uuid)
     _complete_memory(root)
     _complete_vcpus(root)
+    _complete_boot(root)
+    metadata = root.find("metadata")
+    if metadata is not None:
+        metadata.attributes.update(prefixes)
+    _complete_devices(root.child("devices"))
+    root.children.sort(key=lambda child: _place(child, ELEMENTS))
+
+
+def _complete_boot(root: Element) -> None:
+    """What the machine is, what it boots from, its clock, and what happens when it stops."""
     root.child("os").child("type").attributes.setdefault("arch", "i686")
     if root.find("os/boot") is None and root.value("os/type") == "hvm":
         root.child("os").children.append(Element("boot", {"dev": "hd"}))
@@ -176,11 +189,6 @@ def _complete(root: Element, uuid: str) -> None:
     for name, action in ACTIONS.items():
         if not root.value(name):
             root.child(name).set_text(action)
-    metadata = root.find("metadata")
-    if metadata is not None:
-        metadata.attributes.update(prefixes)
-    _complete_devices(root.child("devices"))
-    root.children.sort(key=lambda child: _place(child, ELEMENTS))
 
 
 def _complete_memory(root: Element) -> None:
