@@ -10,14 +10,20 @@ A field is an ordinary annotation: ``Int``, ``Hyper``, another struct, ``X | Non
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from dataclasses import dataclass
+from typing import Annotated
 
 
 class WireError(ValueError):
     """Bytes that are not the declared type, or a value that cannot be sent as it."""
 
 
-class Number(NamedTuple):
+# None of these is a tuple: Max(6) would equal Length(6), and typing (of Python 3.11.2, for one) keeps one object for
+# Annotated[bytes, Max(6)] and Annotated[bytes, Length(6)] if they compare equal.
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
     """A number: its ``struct`` code, its bytes on the wire, and the range where the code's own is wider."""
 
     code: str
@@ -26,19 +32,22 @@ class Number(NamedTuple):
     high: int | None = None
 
 
-class Max(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Max:
     """The most items (or bytes, of a string or opaque data) that may be sent; the count is on the wire."""
 
     size: int
 
 
-class Length(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Length:
     """Exactly this many items or bytes, with no count on the wire."""
 
     size: int
 
 
-class Chars(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Chars:
     """``bytes`` sent as an array of C ``char``, four bytes on the wire for each."""
 
     limit: Max | Length
