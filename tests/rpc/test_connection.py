@@ -149,3 +149,11 @@ def test_an_end_is_told_once_whoever_closes() -> None:
     assert [frame.serial for frame in other.frames] == [7]
     assert one.reasons == ["enough"]
     assert len(other.reasons) == 1
+
+
+def test_given_up_before_it_was_connected_it_closes_at_once() -> None:
+    connection = Connection(Clock(), 0, 0)
+    connection.abort("took too long")
+    transport = MemoryTransport(connection)
+    connection.makeConnection(transport)
+    assert transport.closing

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from virtproxy import errors
 from virtproxy.errors import VirtError
@@ -45,7 +46,7 @@ def identity_params(identity: Identity) -> list[TypedParam]:
 
 def identity_of(params: Sequence[TypedParam], like: Identity) -> Identity:
     """The identity that `params` describe, reached as `like` was; VirtError for a bad parameter."""
-    known: dict[str, object] = {field: None for _, _, field in _FIELDS if field is not None}
+    known: dict[str, Any] = {field: None for _, _, field in _FIELDS if field is not None}
     for param in params:
         if param.field not in _BY_NAME:
             detail = f"parameter '{param.field}' not supported"
@@ -58,4 +59,4 @@ def identity_of(params: Sequence[TypedParam], like: Identity) -> Identity:
             )
         if field is not None:
             known[field] = param.value.value
-    return replace(like, **known)  # type: ignore[arg-type]
+    return replace(like, **known)

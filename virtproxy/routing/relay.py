@@ -65,8 +65,9 @@ class RemoteBackend:
         self._start = start
         self._opening = opening
         self._client = client
+        # The connection from its first step on, and the same once the client's packets may go over it.
         self._link: _Link | None = None
-        self._ready = False
+        self._open_link: _Link | None = None
         self._under_way: Deferred[None] | None = None
         self._pending: deque[Frame] = deque()
         # Calls that the daemon owes an answer, by the client's serial.
@@ -83,13 +84,14 @@ class RemoteBackend:
 
     def call(self, frame: Frame) -> None:
         """Pass a call on, opening the connection first where there is none."""
-        if self._ready:
+        link = self._open_link
+        if link is not None:
             if frame.serial in self._outstanding:
                 ClientConnection.discard(frame)
                 self._client.reply(error_reply(frame, errors.rpc("the serial is in use")))
                 return
             self._outstanding[frame.serial] = frame
-            self._link.send(frame)  # type: ignore[union-attr]
+            link.send(frame)
             return
         self._pending.append(frame)
         if self._under_way is None:
@@ -98,12 +100,12 @@ class RemoteBackend:
 
     def stream(self, frame: Frame) -> None:
         """Pass a stream packet on; without a connection its stream is gone."""
-        if self._ready:
-            self._link.send(frame)  # type: ignore[union-attr]
+        if self._open_link is not None:
+            self._open_link.send(frame)
 
     def passage(self, head: Frame) -> Sink | None:
         """The link itself: all packets for it come from this client, one after the other."""
-        return self._link.send_piece if self._ready and self._link is not None else None
+        return self._open_link.send_piece if self._open_link is not None else None
 
     def pause(self) -> None:
         """Stop reading from the daemon."""
@@ -120,7 +122,7 @@ class RemoteBackend:
     def close(self) -> None:
         """Leave the daemon; nobody waits for answers any more."""
         self._closed = True
-        self._ready = False
+        self._open_link = None
         self._outstanding.clear()
         for frame in self._pending:
             ClientConnection.discard(frame)
@@ -152,22 +154,23 @@ class RemoteBackend:
                 raise self._lost_error(link.lost_reason or "it closed the connection") from None
             raise
         finally:
-            timer.cancel() if timer.active() else None
+            if timer.active():
+                timer.cancel()
         self._opened(link)
 
     async def set_identity(self, identity: Identity) -> None:
         """Tell the daemon that the client speaks for somebody else from now on."""
         self._opening = replace(self._opening, identity=identity)
-        if self._ready and self._link is not None:
-            await introduce(self._link, identity)
+        if self._open_link is not None:
+            await introduce(self._open_link, identity)
 
     def _opened(self, link: _Link) -> None:
         self._under_way = None
-        self._ready = True
+        self._open_link = link
         link.receiver = self._frame_received
         if self._paused:
             link.hold("client")
-        while self._pending and self._ready:
+        while self._pending and self._open_link is not None:
             self.call(self._pending.popleft())
 
     def _refuse_pending(self, failure: Failure) -> None:
@@ -206,7 +209,7 @@ class RemoteBackend:
 
     def _link_lost(self, reason: str) -> None:
         """The daemon went away: answer what it owed and be ready to open it again."""
-        self._ready = False
+        self._open_link = None
         self._link = None
         if self._closed:
             return

@@ -79,6 +79,9 @@ class Connection:
     def makeConnection(self, transport: Transport) -> None:
         """Called once, with the transport."""
         self._transport = transport
+        if self.closed:  # given up while it was still being connected
+            transport.abortConnection()
+            return
         self._write = transport.write
         transport.registerProducer(self, True)
         self.connected()
