@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.support.guest import write_disk
@@ -13,6 +13,7 @@ from tests.support.lab import BACKEND_SOCKETS, Lab
 
 TESTS = Path(__file__).parent.parent
 SCRIPTS = Path(__file__).parent / "scripts"
+Command = tuple[tuple[str, ...], dict[str, str]]
 HOST_UUID = '"11111111-2222-4333-8444-5555555555aa"'
 
 
@@ -20,9 +21,14 @@ def furnish(lab: Lab) -> None:
     """Puts the files that scripts use into the lab's directory."""
     for file in (TESTS / "data" / "conformance").iterdir():
         shutil.copy(file, lab.directory)
-    for script in (TESTS / "support" / "dhcp_client.py", *SCRIPTS.glob("*.py")):
-        shutil.copy(script, lab.directory)
+    shutil.copy(TESTS / "support" / "dhcp_client.py", lab.directory)
     write_disk(lab.directory / "guest.img")
+
+
+def script(name: str, *arguments: str, env: Mapping[str, str] | None = None) -> Command:
+    """How a script over libvirt-python runs in a lab: the command line and the environment."""
+    argv = ("/usr/bin/python3", "-m", f"tests.conformance.scripts.{name}", *arguments)
+    return argv, {"PYTHONPATH": str(TESTS.parent), "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
 
 
 @contextlib.contextmanager

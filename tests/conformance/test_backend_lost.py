@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.conformance.labs import furnished
+from tests.conformance.labs import furnished, script
 from tests.support.lab import BACKEND_SOCKETS, Daemon, Lab, wait_until
 
 pytestmark = [pytest.mark.conformance, pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(90)]
@@ -52,7 +52,8 @@ def test_killed_in_the_middle_of_everything() -> None:
     with furnished() as lab:
         backend, proxy = lab.proxied()
         large_volume(lab)
-        client = lab.spawn("loss", "/usr/bin/python3", "loss.py", "everything", "qemu:///system")
+        argv, env = script("loss", "everything", "qemu:///system")
+        client = lab.spawn("loss", *argv, env=env)
         wait_for_lines(client, "streaming")
         os.kill(backend.pid, signal.SIGSTOP)
         lab.write("call", "")
@@ -86,7 +87,8 @@ def test_what_another_daemon_serves_goes_on() -> None:
         networks.libvirtd(BACKEND_SOCKETS)
         network_socket = networks.outside(BACKEND_SOCKETS) / "libvirt-sock"
         lab.virtproxyd({"qemu": BACKEND_SOCKETS / "libvirt-sock", "network": network_socket})
-        client = lab.spawn("partial", "/usr/bin/python3", "loss.py", "partly", "qemu:///system")
+        argv, env = script("loss", "partly", "qemu:///system")
+        client = lab.spawn("partial", *argv, env=env)
         assert wait_for_lines(client, "networks") == ["returned []"]
         backend.kill()
         lab.run("virsh", "-c", f"network:///system?socket={network_socket}", "net-define", "labnet.xml")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.labs import SCRIPTS, running
+from tests.conformance.labs import SCRIPTS, running, script
 from tests.support.lab import client_environment, fetched_tree
 from tests.support.transcript import Step, Transcript, masked, parse
 
@@ -27,8 +27,8 @@ def virsh_transcript(steps: list[Step], client: Path | None, daemon: Path | None
 def api_transcript(client: Path | None, *, proxied: bool) -> str:
     """What scripts/api.py prints."""
     with running(proxied) as lab:
-        env = client_environment(client)
-        return masked(lab.run("/usr/bin/python3", "api.py", "qemu:///system", env=env, timeout=200).stdout)
+        argv, env = script("api", "qemu:///system", env=client_environment(client))
+        return masked(lab.run(*argv, env=env, timeout=200).stdout)
 
 
 def assert_same(direct: str, proxied: str) -> None:

@@ -100,4 +100,3 @@ def test_own_uri_of_a_secondary_driver(pair: Pair) -> None:
 
 def test_version_is_the_hypervisors(pair: Pair) -> None:
     assert "Running against daemon: 9.0.0" in virsh(pair.host, "version", "--daemon")
-

@@ -264,7 +264,9 @@ class Lab:
         """Starts virtproxyd on the standard sockets of the lab in front of these backends (family to socket)."""
         places = ", ".join(quoted(f"{family}={path}") for family, path in backends.items())
         wanted = {
-            "unix_sock_dir": quoted(str(SYSTEM_SOCKETS)), "auth_unix_rw": '"none"', "auth_unix_ro": '"none"',
+            "unix_sock_dir": quoted(str(SYSTEM_SOCKETS)),
+            "auth_unix_rw": '"none"',
+            "auth_unix_ro": '"none"',
             "backend_sockets": f"[ {places} ]",
         }
         wanted.update(settings)

@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.conformance.labs import HOST_UUID, SCRIPTS, furnish
+from tests.conformance.labs import HOST_UUID, SCRIPTS, furnish, script
 from tests.support.lab import BACKEND_SOCKETS, INSIDE, SYSTEM_SOCKETS, Lab, client_environment, fetched_tree
 from tests.support.transcript import Transcript, parse
 from virtproxy.protocol import admin, keepalive, programs, remote
@@ -82,7 +82,8 @@ def converse(lab: Lab, tree: Path | None) -> None:
     env = client_environment(tree)
     virsh = Path("/usr/bin/virsh") if tree is None else tree / "usr/bin/virsh"
     Transcript(lab, virsh, env).run(parse((SCRIPTS / "virsh.script").read_text()))
-    lab.run("/usr/bin/python3", "api.py", "qemu:///system", env=env, timeout=200, check=False)
+    argv, api_env = script("api", "qemu:///system", env=env)
+    lab.run(*argv, env=api_env, timeout=200, check=False)
     test = f"test+unix:///default?socket={SYSTEM_SOCKETS}/libvirt-sock"
     lab.run("/usr/bin/python3", "record_session.py", test, "qemu:///system", env=env, timeout=120, check=False)
     for line in ADMIN.splitlines():

@@ -61,9 +61,12 @@ MASKS = tuple(
         (r"^(rss|available|usable|unused|last_update|disk_caches) \d+", r"\1 <n>"),
         (r"(\.(?:rd|wr|fl|rx|tx)\.(?:reqs|bytes|times|pkts|errs|drop)=)\d+", r"\1<n>"),
         (r"((?:rd|wr|flush|rx|tx)_(?:req|bytes|operations|total_times|packets|errs|drop)\s+)\d+", r"\1<n>"),
-        (r"(Memory processed|Memory remaining|Memory total|Memory bandwidth|Constant pages|Normal pages|Normal data"
-         r"|File processed|File remaining|File total|File bandwidth|Data processed|Data remaining|Data total|Dirty rate"
-         r"|Iteration|Page size|Postcopy requests|Expected downtime|Compression \w+):.*", r"\1: <n>"),
+        (
+            r"(Memory processed|Memory remaining|Memory total|Memory bandwidth|Constant pages|Normal pages|Normal data"
+            r"|File processed|File remaining|File total|File bandwidth|Data processed|Data remaining|Data total"
+            r"|Dirty rate|Iteration|Page size|Postcopy requests|Expected downtime|Compression \w+):.*",
+            r"\1: <n>",
+        ),
         (r'"id":"libvirt-\d+"', '"id":"libvirt-<n>"'),
         (r'(\\?"(?:seconds|microseconds|thread-id|pid)\\?":\s*)\d+', r"\1<n>"),
         (r"( at (?:offset )?|Thread )0x[0-9a-f]+", r"\1<address>"),
@@ -116,8 +119,14 @@ def parse_line(number: int, text: str) -> Step:
     if match is None:
         raise ValueError(f"line {number} is no step: {text}")
     return Step(
-        number, text, "virsh", match["body"], end=(match["end"] or "").strip(), readonly=bool(match["ro"]),
-        ordered=not match["sorted"], quiet=bool(match["quiet"]),
+        number,
+        text,
+        "virsh",
+        match["body"],
+        end=(match["end"] or "").strip(),
+        readonly=bool(match["ro"]),
+        ordered=not match["sorted"],
+        quiet=bool(match["quiet"]),
     )
 
 

@@ -1,87 +1,31 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The same over libvirt-python: ``api.py URI`` does one thing of every family and prints what came of it.
+"""The same over libvirt-python: ``python3 -m tests.conformance.scripts.api URI`` does one thing of every family.
 
-Run in a lab by the conformance tests with the system's Python, once direct and once through virtproxyd.
+It prints what came of each. The conformance tests run it in a lab with the system's Python, once direct and once
+through virtproxyd.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import socket
 import sys
 import threading
-import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import libvirt
 
-IMAGES = "/var/lib/libvirt/images"
-events: list[str] = []
-
-
-def say(label: str, value: object = "") -> None:
-    """One line of the transcript."""
-    print(f"{label}: {value}", flush=True)
-
-
-def attempt(label: str, call: Callable[..., Any], *args: Any, **named: Any) -> Any:
-    """Prints the result of the call, or every field of its error."""
-    try:
-        result = call(*args, **named)
-    except libvirt.libvirtError as error:
-        say(label, ("error", *error.err) if error.err else str(error))
-        return None
-    say(label, named_objects(result))
-    return result
-
-
-def named_objects(value: Any) -> Any:
-    """Libvirt's objects by their names, everything else as it is."""
-    if isinstance(value, list):
-        return [named_objects(one) for one in value]
-    if isinstance(value, tuple):
-        return tuple(named_objects(one) for one in value)
-    name = getattr(value, "name", None) or getattr(value, "getName", None)
-    return f"<{type(value).__name__} {name()}>" if callable(name) else value
-
-
-def text(name: str) -> str:
-    """A file of the lab."""
-    return Path(name).read_text()
-
-
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    """Waits ten seconds at most."""
-    deadline = time.monotonic() + 10
-    while not condition():
-        if time.monotonic() > deadline:
-            sys.exit(f"never came: {what}")
-        time.sleep(0.02)
-
-
-def record(kind: str) -> Callable[..., int]:
-    """An event callback that notes what it was given."""
-
-    def note(_conn: Any, subject: Any, *details: Any) -> int:
-        name = subject.UUIDString() if kind in ("secret", "value") else subject.name()
-        events.append(f"{kind} {name} {details[:-1]} {details[-1]}")
-        return 0
-
-    return note
-
-
-def run_loop() -> None:
-    """The event loop of the client library."""
-    libvirt.virEventRegisterDefaultImpl()
-
-    def forever() -> None:
-        while True:
-            libvirt.virEventRunDefaultImpl()
-
-    threading.Thread(target=forever, daemon=True).start()
+from tests.conformance.scripts.api_guest import guest
+from tests.conformance.scripts.speaking import (
+    IMAGES,
+    attempt,
+    events,
+    record,
+    run_loop,
+    say,
+    tell_events,
+    text,
+    wait_for,
+)
 
 
 def subscribe(conn: Any) -> list[int]:
@@ -102,16 +46,6 @@ def subscribe(conn: Any) -> list[int]:
     conn.secretEventRegisterAny(None, libvirt.VIR_SECRET_EVENT_ID_VALUE_CHANGED, record("value"), None)
     say("callback ids", ids)
     return ids
-
-
-def tell_events(label: str, last: str) -> None:
-    """Prints what events came, once the last one has."""
-    wait_for(lambda: any(last in event for event in events), last)
-    time.sleep(0.2)
-    say(label, len(events))
-    for event in events:
-        say("  ", event)
-    events.clear()
 
 
 def host(conn: Any) -> None:
@@ -162,12 +96,17 @@ def networks(conn: Any) -> None:
 
 def volumes(conn: Any) -> None:
     """A pool, and streams in both directions."""
-    pool = attempt("pool", lambda: conn.storagePoolDefineXML(
-        f"<pool type='dir'><name>images</name><target><path>{IMAGES}</path></target></pool>"))
+    pool = attempt(
+        "pool",
+        lambda: conn.storagePoolDefineXML(
+            f"<pool type='dir'><name>images</name><target><path>{IMAGES}</path></target></pool>"
+        ),
+    )
     attempt("build", pool.build)
     attempt("create", pool.create)
-    volume = attempt("volume", lambda: pool.createXML(
-        "<volume><name>data.img</name><capacity unit='MiB'>9</capacity></volume>"))
+    volume = attempt(
+        "volume", lambda: pool.createXML("<volume><name>data.img</name><capacity unit='MiB'>9</capacity></volume>")
+    )
     data = hashlib.sha256(b"seed").digest() * (9 * 2**20 // 32)
     upload(conn, volume, data)
     fetched = download(conn, volume)
@@ -253,126 +192,6 @@ def nonblocking(conn: Any, volume: Any) -> None:
     attempt("non-blocking finish", stream.finish)
 
 
-def guest(conn: Any) -> None:
-    """A running guest: its life, console, screen, statistics, devices, snapshots and jobs."""
-    os.system(f"qemu-img convert -f raw -O qcow2 guest.img {IMAGES}/demo.qcow2")
-    Path(f"{IMAGES}/extra.img").write_bytes(bytes(2**20))
-    domain = attempt("define", lambda: conn.defineXML(text("demo.xml")))
-    one = conn.domainEventRegisterAny(domain, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, record("lifecycle"), "one")
-    say("callback id", one)
-    attempt("create", domain.createWithFlags, libvirt.VIR_DOMAIN_START_PAUSED)
-    attempt("create again", domain.create)
-    attempt("create with files", domain.createWithFiles, [0])
-    console(conn, domain)
-    attempt("state", domain.state)
-    attempt("info", lambda: domain.info()[:4])
-    attempt("id", domain.ID)
-    attempt("xml", lambda: len(domain.XMLDesc()) > 3000)
-    screenshot(conn, domain)
-    graphics(domain)
-    statistics(conn, domain)
-    devices(domain)
-    attempt("metadata", domain.setMetadata, 2, "<place/>", "lab", "urn:lab", 1)
-    attempt("metadata", domain.metadata, 2, "urn:lab", 1)
-    attempt("io tune", domain.setBlockIoTune, "vda", {"total_bytes_sec": 50000000}, 1)
-    attempt("io tune", lambda: sorted(domain.blockIoTune("vda").items())[:4])
-    attempt("scheduler", domain.schedulerParameters)
-    attempt("memory", domain.setMemoryFlags, 24 * 1024, 1)
-    attempt("agent", domain.guestInfo, 0)
-    attempt("job", domain.jobInfo)
-    attempt("read the guest's memory", lambda: domain.memoryPeek(0x7C00, 16, 2).hex())
-    attempt("read the guest's disk", lambda: domain.blockPeek("vda", 510, 2).hex())
-    snapshots(domain)
-    mirror(domain)
-    attempt("deregister", conn.domainEventDeregisterAny, one)
-    attempt("deregister again", conn.domainEventDeregisterAny, one)
-
-
-def console(conn: Any, domain: Any) -> None:
-    """Talks to the guest over its serial port."""
-    stream = conn.newStream()
-    attempt("console", domain.openConsole, None, stream, libvirt.VIR_DOMAIN_CONSOLE_FORCE)
-    attempt("console twice", domain.openConsole, None, conn.newStream())
-    attempt("resume", domain.resume)
-    seen = b""
-    while b"ready\r\n" not in seen:
-        seen += stream.recv(1024)
-    stream.send(b"over the api")
-    while not seen.endswith(b"api"):
-        seen += stream.recv(1024)
-    say("console said", seen)
-    attempt("console end", stream.abort)
-
-
-def screenshot(conn: Any, domain: Any) -> None:
-    """A picture of the screen over a stream."""
-    stream = conn.newStream()
-    attempt("screenshot", domain.screenshot, stream, 0)
-    picture = b""
-    while part := stream.recv(262120):
-        picture += part
-    stream.finish()
-    say("picture", (picture[:4], len(picture), hashlib.sha256(picture).hexdigest()))
-
-
-def graphics(domain: Any) -> None:
-    """Descriptors in both directions, each end greeted by the guest's VNC server."""
-    descriptor = domain.openGraphicsFD(0, libvirt.VIR_DOMAIN_OPEN_GRAPHICS_SKIPAUTH)
-    with socket.socket(fileno=descriptor) as ours:
-        ours.settimeout(10)
-        say("graphics descriptor from the daemon", ours.recv(12))
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        attempt("graphics descriptor to the daemon", domain.openGraphics, 0, theirs.fileno(), 1)
-        ours.settimeout(10)
-        say("graphics greeting", ours.recv(12))
-    attempt("no such graphics", domain.openGraphicsFD, 7)
-
-
-def statistics(conn: Any, domain: Any) -> None:
-    """Typed parameters, by their names."""
-    attempt("stats", lambda: sorted(conn.domainListGetStats([domain])[0][1]))
-    attempt("all stats", lambda: [(d.name(), s["state.state"]) for d, s in conn.getAllDomainStats(1)])
-    attempt("block stats", lambda: sorted(domain.blockStatsFlags("vda")))
-    attempt("block info", lambda: domain.blockInfo("vda")[0])
-    attempt("memory stats", lambda: sorted(domain.memoryStats()))
-    attempt("cpu time", lambda: domain.info()[4] > 0)
-    attempt("vcpus", lambda: domain.vcpus()[1])
-
-
-def devices(domain: Any) -> None:
-    """Hotplug, one disk of it from a descriptor that was handed over."""
-    with open(f"{IMAGES}/extra.img", "r+b") as file:
-        attempt("associate", domain.FDAssociate, "handed", [file.fileno()], 0)
-    handed = text("disk.xml").replace("extra.img'", "extra.img' fdgroup='handed'")
-    attempt("attach handed", domain.attachDevice, handed)
-    attempt("handed", lambda: "fdgroup='handed'" in domain.XMLDesc())
-    attempt("detach handed", domain.detachDevice, handed)
-    attempt("attach", domain.attachDevice, text("disk.xml"))
-    attempt("attach again", domain.attachDevice, text("disk.xml"))
-    attempt("detach", domain.detachDevice, text("disk.xml"))
-    attempt("detach again", domain.detachDevice, text("disk.xml"))
-
-
-def snapshots(domain: Any) -> None:
-    """Internal snapshots."""
-    attempt("snapshot", lambda: domain.snapshotCreateXML(text("snapshot.xml")))
-    attempt("snapshots", domain.listAllSnapshots)
-    snapshot = domain.snapshotCurrent()
-    attempt("parent", snapshot.getParent)
-    attempt("revert", domain.revertToSnapshot, snapshot)
-    attempt("delete", snapshot.delete)
-
-
-def mirror(domain: Any) -> None:
-    """A block job to its end, told by an event."""
-    target = f"<disk type='file'><source file='{IMAGES}/mirror.qcow2'/><driver type='qcow2'/></disk>"
-    attempt("copy", domain.blockCopy, "vda", target, {}, libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB)
-    wait_for(lambda: any("block job" in event and "2, 3)" in event for event in events), "the copy")
-    attempt("pivot", domain.blockJobAbort, "vda", libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
-    attempt("job", domain.blockJobInfo, "vda")
-
-
 def readonly(uri: str) -> None:
     """A read-only connection."""
     conn = libvirt.openReadOnly(uri)
@@ -403,8 +222,16 @@ def leave(conn: Any, ids: list[int]) -> None:
 
 def other_uris() -> None:
     """Secondary drivers by their own URIs."""
-    for uri in ("network:///system", "storage:///system", "secret:///system", "nodedev:///system", "nwfilter:///system",
-                "interface:///system", "nosuch:///system", "qemu:///nosuch"):
+    for uri in (
+        "network:///system",
+        "storage:///system",
+        "secret:///system",
+        "nodedev:///system",
+        "nwfilter:///system",
+        "interface:///system",
+        "nosuch:///system",
+        "qemu:///nosuch",
+    ):
         conn = attempt(uri, lambda uri=uri: libvirt.open(uri))
         if conn is not None:
             attempt(f"{uri} networks", conn.listAllNetworks)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a client lives through when a daemon behind the proxy dies: ``loss.py everything URI`` prints it line by line.
+"""What a client lives through when a daemon behind the proxy dies: ``loss everything URI`` prints it line by line.
 
-``loss.py partly URI`` does so for a connection whose other daemon lives on. Run in a lab by the conformance tests;
+``loss partly URI`` does so for a connection whose other daemon lives on. Run in a lab by the conformance tests;
 it goes on to the next part when the file of that name appears in its directory.
 """
 
@@ -15,12 +15,9 @@ from typing import Any
 
 import libvirt
 
+from tests.conformance.scripts.speaking import run_loop, say
+
 DOMAIN = "<domain type='qemu'><name>later</name><memory>1024</memory><os><type>hvm</type></os></domain>"
-
-
-def say(label: str, value: object = "") -> None:
-    """One line."""
-    print(f"{label}: {value}", flush=True)
 
 
 def wait_for(name: str) -> None:
@@ -35,17 +32,6 @@ def error_of(call: Any, *args: Any) -> str:
         return f"returned {call(*args)}"
     except libvirt.libvirtError as error:
         return f"error {error.get_error_code()} {error}"
-
-
-def run_loop() -> None:
-    """The event loop of the client library."""
-    libvirt.virEventRegisterDefaultImpl()
-
-    def forever() -> None:
-        while True:
-            libvirt.virEventRunDefaultImpl()
-
-    threading.Thread(target=forever, daemon=True).start()
 
 
 def read_on(stream: Any) -> None:
