@@ -8,10 +8,10 @@ The listeners call `identity_of_unix` once for each accepted client; the admin s
 from __future__ import annotations
 
 import grp
+import os
 import pwd
 import socket
 import struct
-from pathlib import Path
 from typing import NamedTuple
 
 from virtproxy.identity import Identity
@@ -59,7 +59,8 @@ def identity_of_unix(sock: socket.socket, readonly: bool) -> Identity:
 def process_start_time(pid: int) -> int | None:
     """When process `pid` started, in clock ticks after boot; None if there is no such process."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            stat = file.read()
     except OSError:
         return None
     # The command may itself hold spaces and parentheses: only the last one closes it.
@@ -87,7 +88,7 @@ _CONTEXT_MAX = 4096
 
 def _security_context(sock: socket.socket) -> str | None:
     """The SELinux context of the peer, None where SELinux does not label sockets."""
-    if not Path("/sys/fs/selinux/enforce").exists():
+    if not os.path.exists("/sys/fs/selinux/enforce"):
         return None
     try:
         label = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERSEC, _CONTEXT_MAX)
