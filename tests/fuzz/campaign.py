@@ -18,11 +18,11 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from zope.interface import implementer
 
 from tests.fuzz import targets
-from tests.fuzz.corpus import packets
+from tests.fuzz.corpus import to_client, to_server
 from tests.fuzz.mutation import Mutator
 
 PACKETS_EACH = 50
-URIS = ("test:///default", "test:///default", "qemu:///system", "qemu:///session", "network:///system", None, "")
+URIS = (*["test:///default"] * 6, "qemu:///system", "qemu:///session", "network:///system", None)
 # Caches fill and the allocator finds its size in the first conversations; after them nothing may grow.
 WARM_UP = 0.3
 GROWTH_KIB = 6 * 1024
@@ -92,15 +92,16 @@ class Campaign:
     def converse(self, number: int) -> None:
         """One conversation with every target; raises Finding."""
         random = Random(f"{self.seed}/{number}")
-        mutator = Mutator(random, packets())
+        for_client = number % 4 == 0
+        mutator = Mutator(random, to_client(), targets.OUTSTANDING + 2) if for_client else Mutator(random, to_server())
         stream = b"".join(mutator.packet() for _ in range(PACKETS_EACH))
         pieces = list(mutator.cut(stream))
         try:
             targets.wire(pieces)
-            if number % 4:
-                self._server.converse(random.choice(URIS), pieces)
-            else:
+            if for_client:
                 self._client.converse(pieces)
+            else:
+                self._server.converse(random.choice(URIS), pieces)
         except Exception as failure:
             raise Finding(f"{self._again(number)}: {type(failure).__name__}: {failure}") from failure
         if self._failures.seen:

@@ -7,9 +7,20 @@ import functools
 import json
 from pathlib import Path
 
-from virtproxy.protocol import admin, keepalive, programs
+from virtproxy.protocol import admin, keepalive, programs, remote
 from virtproxy.protocol.schema import Program
-from virtproxy.wire.frame import CALL, HEADER, MESSAGE, OK, REPLY, pack
+from virtproxy.wire.frame import (
+    CALL,
+    CALL_WITH_FDS,
+    HEADER,
+    MESSAGE,
+    OK,
+    REPLY,
+    REPLY_WITH_FDS,
+    STREAM,
+    STREAM_HOLE,
+    pack,
+)
 
 RECORDED = Path(__file__).parents[1] / "data" / "packets.jsonl"
 PROGRAMS: dict[int, Program] = {**programs.BY_NUMBER, admin.PROGRAM.number: admin.PROGRAM,
@@ -27,6 +38,22 @@ def packets() -> tuple[bytes, ...]:
     kept = [packet for packet in recorded if len(packet) <= LONGEST]
     known = {HEADER.unpack_from(packet)[1:5] for packet in kept}
     return (*kept, *(packet for packet in _blank() if HEADER.unpack_from(packet)[1:5] not in known))
+
+
+@functools.cache
+def to_server() -> tuple[bytes, ...]:
+    """What a client sends; the goodbye is left out, which would end every conversation."""
+    goodbye = remote.CONNECT_CLOSE
+    kinds = (CALL, CALL_WITH_FDS, STREAM, STREAM_HOLE)
+    heads = ((packet, HEADER.unpack_from(packet)) for packet in packets())
+    return tuple(p for p, head in heads if head[4] in kinds and (head[1], head[3]) != (goodbye.program.number, 2))
+
+
+@functools.cache
+def to_client() -> tuple[bytes, ...]:
+    """What a server sends."""
+    kinds = (REPLY, REPLY_WITH_FDS, MESSAGE, STREAM, STREAM_HOLE)
+    return tuple(packet for packet in packets() if HEADER.unpack_from(packet)[4] in kinds)
 
 
 def _blank() -> list[bytes]:

@@ -16,9 +16,11 @@ FIELDS = range(4, 28, 4)
 class Mutator:
     """Makes bad packets out of good ones, the same ones for the same `Random`."""
 
-    def __init__(self, random: Random, packets: Sequence[bytes]) -> None:
+    def __init__(self, random: Random, packets: Sequence[bytes], serials: int | None = None) -> None:
+        """``serials``: give the packets serials up to this one, else they keep theirs."""
         self.random = random
         self.packets = packets
+        self.serials = serials
         # Header changes are rarer than others: nearly all of them are refused at the first look.
         self._ways: tuple[Callable[[bytearray], None], ...] = (
             self._field, self._word, self._word, self._word, self._near, self._near, self._flip, self._flip,
@@ -26,13 +28,15 @@ class Mutator:
         )  # fmt: skip
 
     def packet(self) -> bytes:
-        """A packet, changed in one to four ways; its length word is right but for one in a hundred."""
+        """A packet, changed in one to four ways; its length word is right but for a few."""
         random = self.random
         packet = bytearray(random.choice(self.packets))
+        if self.serials is not None:
+            self._put(packet, 20, random.randint(1, self.serials))
         for _ in range(random.choice((1, 1, 1, 2, 2, 3, 4))):
             random.choice(self._ways)(packet)
         length = len(packet)
-        if random.random() < 0.01:
+        if random.random() < 0.004:
             length = random.choice((random.choice(NUMBERS), max(0, length + random.randint(-5, 5))))
         packet[:4] = (length % 2**32).to_bytes(4, "big")
         return bytes(packet)

@@ -200,6 +200,10 @@ class Asked:
         assert self._answering.missing == 0
 
 
+# The calls (one of them opens a stream) that a client waits for.
+OUTSTANDING = 17
+
+
 class ClientEnd:
     """Our client, given a server that says anything."""
 
@@ -241,4 +245,4 @@ class ClientEnd:
                 assert isinstance(item, (bytes, Hole))
 
         Deferred.fromCoroutine(read()).addBoth(end)
-        return 18
+        return OUTSTANDING + 1

@@ -138,22 +138,27 @@ class ClientConnection(Connection):
             return
         procedure, result = entry
         if frame.status == ERROR:
-            self._streams.pop(frame.serial, None)
-            self.discard(frame)
-            result.errback(error_of(frame))
+            self._refused(frame, result, error_of(frame))
             return
         self.received_fds = frame.fds
         try:
             value = procedure.decode_ret(frame)
         except WireError as failure:
             self.received_fds = ()
-            self.discard(frame)
-            result.errback(errors.rpc(f"the reply to {procedure.name} cannot be read: {failure}"))
+            self._refused(frame, result, errors.rpc(f"the reply to {procedure.name} cannot be read: {failure}"))
             return
         result.callback(value)
         if self.received_fds and frame.fds is self.received_fds:
             self.received_fds = ()
             self.discard(frame)
+
+    def _refused(self, reply: Frame, result: Deferred[Any], error: VirtError) -> None:
+        """Fail a call, and the stream it would have opened."""
+        self.discard(reply)
+        stream = self._streams.get(reply.serial)
+        if stream is not None:
+            stream.fail(error)
+        result.errback(error)
 
     def take_fds(self) -> tuple[int, ...]:
         """Take over the descriptors of the reply that is being delivered (in its callback)."""
