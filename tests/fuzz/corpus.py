@@ -12,6 +12,7 @@ from virtproxy.protocol.schema import Program
 from virtproxy.wire.frame import (
     CALL,
     CALL_WITH_FDS,
+    CONTINUE,
     HEADER,
     MESSAGE,
     OK,
@@ -46,7 +47,18 @@ def to_server() -> tuple[bytes, ...]:
     goodbye = remote.CONNECT_CLOSE
     kinds = (CALL, CALL_WITH_FDS, STREAM, STREAM_HOLE)
     heads = ((packet, HEADER.unpack_from(packet)) for packet in packets())
-    return tuple(p for p, head in heads if head[4] in kinds and (head[1], head[3]) != (goodbye.program.number, 2))
+    kept = tuple(p for p, head in heads if head[4] in kinds and (head[1], head[3]) != (goodbye.program.number, 2))
+    return (*kept, *_uploads() * 50)
+
+
+def _uploads() -> list[bytes]:
+    """An upload of few and of large packets, to have more of it than was recorded."""
+    opening = remote.STORAGE_VOL_UPLOAD
+    volume = remote.NonnullStorageVol(pool="default-pool", name="v", key="/v")
+    args = remote.StorageVolUploadArgs(vol=volume, offset=0, length=0, flags=1)
+    sizes = (0, 100, 20_000, 70_000)
+    stream = [pack(opening.program.number, 1, opening.number, STREAM, 1, CONTINUE, bytes(size)).raw for size in sizes]
+    return [opening.call_frame(1, args).raw, *stream]
 
 
 @functools.cache
