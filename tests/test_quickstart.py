@@ -22,7 +22,7 @@ AS_USER = ("setpriv", f"--reuid={USER_ID}", f"--regid={USER_ID}", "--clear-group
 OFFLINE = ("unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
 PORT = 16514
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("port-16514")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def clone(place: Path) -> Path:

@@ -21,12 +21,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--leave-out", action="store_true", help="leave out, and name, what cannot run here")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect with the option; and keep the conformance tests on one worker, which they share a host in."""
-    for item in items:
-        if item.get_closest_marker("conformance"):
-            item.add_marker(pytest.mark.xdist_group("conformance"))
+    """Deselect what cannot run, if the option is given."""
     if not config.getoption("--leave-out"):
         return
     reasons = {item: reason for item in items if (reason := _obstacle(item))}
