@@ -18,5 +18,5 @@ def place() -> Iterator[Path]:
     """A directory whose path leaves room for a socket's name."""
     path = Path(tempfile.mkdtemp(prefix="vp"))
     yield path
-    DaemonProcess.end_all()
+    DaemonProcess.end_all(path)
     shutil.rmtree(path)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,14 @@ def virsh(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["virsh", "-c", uri, *words], capture_output=True, text=True, timeout=25)
 
 
+def end(pid: int) -> None:
+    """Kill a process that is nobody's child here and wait until it writes no more."""
+    os.kill(pid, signal.SIGKILL)
+    status = Path(f"/proc/{pid}/stat")
+    while status.exists() and status.read_text().rsplit(") ", 1)[1][0] not in "ZX":
+        time.sleep(0.01)
+
+
 def test_the_daemon_is_started_for_the_first_client(place: Path) -> None:
     daemon = user_daemon(place, VIRTQEMUD.format(place=place))
     try:
@@ -54,7 +63,7 @@ def test_the_daemon_is_started_for_the_first_client(place: Path) -> None:
     finally:
         started = place / "virtqemud.pid"
         if started.exists():
-            os.kill(int(started.read_text()), signal.SIGTERM)
+            end(int(started.read_text()))
         daemon.stop()
 
 

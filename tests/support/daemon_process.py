@@ -49,6 +49,7 @@ class DaemonProcess:
         command: Sequence[str] = COMMAND,
         environ: Mapping[str, str] | None = None,
     ) -> None:
+        self.place = place
         self.output = place / "output"
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen(
@@ -102,7 +103,7 @@ class DaemonProcess:
             self.running.remove(self)
 
     @classmethod
-    def end_all(cls) -> None:
-        """End what a failed test left running."""
-        for daemon in list(cls.running):
+    def end_all(cls, place: Path) -> None:
+        """End what a failed test left running in its directory."""
+        for daemon in [daemon for daemon in cls.running if daemon.place == place]:
             daemon.stop(signal.SIGKILL)
