@@ -228,9 +228,7 @@ def check_constants(file: File, prefix: str) -> None:
 
 def check_events(table: Table) -> None:
     """Compare the map of events."""
-    ours = {
-        key: (row.modern.name, row.legacy.name if row.legacy else None) for key, row in remote.EVENTS.items()
-    }
+    ours = {key: (row.modern.name, row.legacy.name if row.legacy else None) for key, row in remote.EVENTS.items()}
     same("events", ours, {(row["class"], row["id"]): (row["proc"], row["legacy_proc"]) for row in table["events"]})
 
 

@@ -79,8 +79,12 @@ def test_the_recording_is_wide() -> None:
     [
         ("remote-DOMAIN_LOOKUP_BY_NAME", "call", "DomainLookupByNameArgs(name='demo')"),
         ("remote-CONNECT_OPEN", "call", "ConnectOpenArgs(name='qemu:///system', flags=0)"),
-        ("admin-SERVER_SET_CLIENT_LIMITS", "call", "ServerSetClientLimitsArgs(srv=NonnullServer(name='libvirtd'),"
-         " params=[TypedParam(field='nclients_max', value=TypedParamValue(type=2, value=5001))], flags=0)"),
+        (
+            "admin-SERVER_SET_CLIENT_LIMITS",
+            "call",
+            "ServerSetClientLimitsArgs(srv=NonnullServer(name='libvirtd'),"
+            " params=[TypedParam(field='nclients_max', value=TypedParamValue(type=2, value=5001))], flags=0)",
+        ),
         ("keepalive-PING", "event", "None"),
     ],
 )
