@@ -7,6 +7,8 @@ import argparse
 import sys
 import time
 
+from twisted.logger import globalLogBeginner
+
 from tests.fuzz.campaign import Campaign, Finding
 
 MILLION = 1_000_000
@@ -19,6 +21,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()), help="makes the same packets again")
     parser.add_argument("--only", type=int, help="one conversation of the seed, as a finding names it")
     options = parser.parse_args()
+    # Until logging begins, Twisted keeps what is logged.
+    globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
     print(f"seed {options.seed}", flush=True)
     campaign = Campaign(options.seed)
     try:

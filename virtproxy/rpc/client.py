@@ -172,7 +172,8 @@ class ClientConnection(Connection):
         try:
             message = decode_event(frame)
         except WireError as failure:
-            self._log.warn("an event cannot be read: {failure}", failure=failure)
+            # As text: whoever keeps log entries must not keep the packet with them.
+            self._log.warn("an event cannot be read: {why}", why=str(failure))
             return
         try:
             callback(message)
