@@ -193,6 +193,7 @@ def test_a_virsh_session_looks_alike(client: Client, session: str, uri: str, tmp
     assert not difference, difference
 
 
+@pytest.mark.root  # a user's own daemon has no read-only socket
 @pytest.mark.programs("virsh")
 def test_the_read_only_socket_reads_and_writes_nothing(client: Client, uri: str, readonly_uri: str) -> None:
     commands = ["domstate test", "destroy test", "dumpxml test --security-info", "net-destroy default", "domstate test"]
