@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, assert_type
 
 import pytest
 import pytest_twisted
@@ -136,3 +136,18 @@ async def test_close_waits_for_the_answer_but_not_for_ever(
     with pytest.raises(ConnectionClosed, match="closed on this side"):
         await outstanding
     await client.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_type_checker_knows_arguments_and_results(scripted: ScriptedDaemon, client: Client) -> None:
+    info = remote.DomainGetInfoRet(state=1, max_mem=1, memory=1, nr_virt_cpu=1, cpu_time=1)
+    scripted.script.answers[remote.DOMAIN_GET_INFO] = info
+    scripted.script.answers[remote.DOMAIN_SUSPEND] = None
+    args = remote.DomainGetInfoArgs(dom=DOMAIN)
+    # mypy fails here if a type is not what it says, and if one of the ignored errors is none.
+    assert_type(await client.call(remote.DOMAIN_GET_INFO, args), remote.DomainGetInfoRet)
+    assert_type(await client.call(remote.DOMAIN_SUSPEND, remote.DomainSuspendArgs(dom=DOMAIN)), None)
+    with pytest.raises(TypeError):
+        await client.call(remote.DOMAIN_SUSPEND, args)  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        await client.call(remote.DOMAIN_GET_INFO)  # type: ignore[arg-type]

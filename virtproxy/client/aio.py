@@ -25,10 +25,13 @@ Needs Twisted's asyncio reactor on the loop that runs the tasks:
 from __future__ import annotations
 
 from virtproxy.client.adoption import for_asyncio
+from virtproxy.client.client import Client
 from virtproxy.client.dial import Reactor
+from virtproxy.client.events import Subscription
 from virtproxy.client.opening import CONNECT_SECONDS, Connecting, Wishes
+from virtproxy.client.stream import Stream
 
-__all__ = ["connect"]
+__all__ = ["Client", "Stream", "Subscription", "connect"]
 
 
 def connect(
