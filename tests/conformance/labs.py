@@ -32,9 +32,9 @@ def script(name: str, *arguments: str, env: Mapping[str, str] | None = None) -> 
 
 
 @contextlib.contextmanager
-def furnished(tree: Path | None = None) -> Iterator[Lab]:
+def furnished(tree: Path | None = None, name: str = "lab") -> Iterator[Lab]:
     """A lab with files and no daemon yet."""
-    with Lab(tree) as lab:
+    with Lab(tree, name) as lab:
         furnish(lab)
         yield lab
 

@@ -31,6 +31,9 @@ from virtproxy.wire.xdr import Chars, Length, Max, Number
 
 Table = dict[str, Any]
 
+# Procedures that carry a stream although their row says none: real daemons exchange the packets.
+UNSAID_STREAMS = {"DOMAIN_MIGRATE_PREPARE_TUNNEL3_PARAMS": "write"}
+
 
 def every_struct(base: type[Struct] = Struct) -> Iterator[type[Struct]]:
     """Every class derived from Struct that has been imported."""
@@ -194,7 +197,7 @@ def check_procedure(file: File, procedure: Procedure[Any, Any], row: Table, valu
         "event": row["event"],
         "args": cls(row["msg"] if row["event"] else row["args"]),
         "ret": cls(row["ret"]),
-        "stream": row["stream"],
+        "stream": row["stream"] or UNSAID_STREAMS.get(row["name"]),
         "sparse_flag": values[flag] if flag else 0,
         "fds": row["fds"],
         "high_priority": row["priority"] == "high",

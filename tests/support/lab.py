@@ -143,10 +143,11 @@ class Daemon:
 class Lab:
     """One isolated host; use as a context manager."""
 
-    def __init__(self, tree: Path | None = None) -> None:
+    def __init__(self, tree: Path | None = None, name: str = "lab") -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="vp"))
         self.directory.chmod(0o755)
         self.tree = tree
+        self.name = name
         self.wrappers: list[subprocess.Popen[Any]] = []
         self.waker = Waker(self.wrappers)
         self.keeper = self._start()
@@ -155,9 +156,9 @@ class Lab:
         self.pid = pid
 
     def _start(self) -> subprocess.Popen[str]:
-        unshare = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--net", "--pid"]
+        unshare = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--net", "--pid", "--uts"]
         unshare += ["--fork", "--kill-child", "--mount-proc"]
-        init = [str(SUPPORT / "lab_init.sh"), str(self.directory)]
+        init = [str(SUPPORT / "lab_init.sh"), str(self.directory), self.name]
         if self.tree is not None:
             init.append(str(self.tree))
         keeper = subprocess.Popen([*unshare, *init], stdout=subprocess.PIPE, text=True)
@@ -186,7 +187,7 @@ class Lab:
 
     def inside(self, argv: Sequence[str | Path]) -> list[str]:
         """The command line that runs argv in the lab."""
-        enter = ["nsenter", "-t", str(self.pid), "--mount", "--net", "--pid", "--wdns=/run/lab", "--"]
+        enter = ["nsenter", "-t", str(self.pid), "--mount", "--net", "--pid", "--uts", "--wdns=/run/lab", "--"]
         return [*enter, *map(str, argv)]
 
     def popen(self, *argv: str | Path, env: Mapping[str, str] | None = None, **named: Any) -> subprocess.Popen[Any]:
@@ -270,10 +271,11 @@ class Lab:
             "backend_sockets": f"[ {places} ]",
         }
         wanted.update(settings)
+        self.run("mkdir", "-p", wanted["unix_sock_dir"].strip('"'))
         config = self.write("virtproxyd.conf", "".join(f"{key} = {value}\n" for key, value in wanted.items()))
         script = Path(sys.executable).parent / "virtproxyd"
         daemon = self.spawn("virtproxyd", script, "-f", config, "-p", "/run/virtproxyd.pid", *flags)
-        self.wait_for_socket(daemon, SYSTEM_SOCKETS / "libvirt-sock-ro")
+        self.wait_for_socket(daemon, Path(wanted["unix_sock_dir"].strip('"')) / "libvirt-sock-ro")
         return daemon
 
     def proxied(self, host_uuid: str | None = None, **settings: str) -> tuple[Daemon, Daemon]:

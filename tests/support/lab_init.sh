@@ -1,12 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# First process of a lab: runs in fresh mount, network and pid namespaces (see lab.py, its only caller),
+# First process of a lab: runs in fresh mount, network, pid and host name namespaces (see lab.py, its only caller),
 # hides what the host's libvirt owns behind private file systems, says "ready" and waits to be killed.
-# Usage: lab_init.sh DIRECTORY [TREE]   (TREE: an unpacked libvirt that replaces the system's in here)
+# Usage: lab_init.sh DIRECTORY NAME [TREE]
+# NAME is the host name in here; TREE an unpacked libvirt that replaces the system's in here.
 set -euo pipefail
 
 directory=$1
-tree=${2:-}
+name=$2
+tree=${3:-}
 
 mount --make-rprivate /
 umount -R -l /sys
@@ -17,6 +19,10 @@ for path in /run /etc/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvi
 done
 mkdir -p /run/lab /run/libvirt /run/lock /run/sshd /run/user
 mount --bind "$directory" /run/lab
+
+hostname "$name"
+printf '%s\n' '127.0.0.1 localhost' '::1 localhost' "127.0.1.1 $name" >/run/hosts
+mount --bind /run/hosts /etc/hosts
 
 # A device directory without /dev/kvm: guests are emulated, the same on every machine.
 devices=/run/lab-devices
