@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.routing.conftest import MakeProxy
 from tests.support.proxy import settle
@@ -14,6 +16,7 @@ from tests.support.scripted import LATER, ScriptedDaemon, ScriptedSession
 from virtproxy.errors import VirtError
 from virtproxy.protocol import remote
 from virtproxy.protocol.errors import ErrorCode, ErrorDomain
+from virtproxy.routing.relay import Gathering
 from virtproxy.rpc.client import ClientConnection
 from virtproxy.rpc.streams import ClientStream
 from virtproxy.rpc.transport import HIGH_WATER
@@ -262,3 +265,54 @@ async def test_who_the_client_becomes_while_a_daemon_opens_is_told(daemons: Daem
     await first
     told = [args.params for _, args in network.only.calls if hasattr(args, "params")]
     assert [(param.field, param.value.value) for param in told[-1]] == [("user-name", "mary")]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_download_arrives_byte_for_byte(storage: ScriptedDaemon, make_proxy: MakeProxy) -> None:
+    """Large packets are gathered, small ones between them are not; their order is kept."""
+    proxy, client = await storage_client(storage, make_proxy)
+    stream = await opened(client, remote.STORAGE_VOL_DOWNLOAD, DOWNLOAD)
+    session = storage.script.only
+    opening = session.frames[-1]
+    sent, got = bytearray(), bytearray()
+    for number, size in enumerate([10, 262_120, 5, 20_000, 262_120, 262_120, 16_384, 1, 200_000]):
+        data = bytes([number + 1]) * size
+        sent += data
+        session.send_stream(opening, data)
+        while len(got) < len(sent):
+            got += await stream.read()
+    session.send_stream(opening)
+    assert await stream.read() == b""
+    assert got == sent
+    assert proxy.transports[0].queued == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_download_cut_off_within_a_packet_ends_with_the_error(
+    storage: ScriptedDaemon, make_proxy: MakeProxy
+) -> None:
+    proxy, client = await storage_client(storage, make_proxy)
+    stream = await opened(client, remote.STORAGE_VOL_DOWNLOAD, DOWNLOAD)
+    session = storage.script.only
+    program = remote.PROGRAM
+    whole = pack(program.number, program.version, 209, STREAM, session.frames[-1].serial, CONTINUE, bytes(200_000))
+    session.connection.send_piece(whole.raw[:100_000])
+    await settle(proxy.reactor)
+    session.connection.abort("killed")
+    with pytest.raises(VirtError, match="lost the connection to virtstoraged"):
+        await stream.read()
+    assert await client.call(remote.CONNECT_GET_TYPE) == TYPE
+
+
+@given(st.lists(st.integers(1, 9000), min_size=1, max_size=40))
+def test_a_packet_is_gathered_whole_from_any_pieces(sizes: list[int]) -> None:
+    body = bytes(number % 251 for number in range(sum(sizes)))
+    packet = (4 + len(body)).to_bytes(4, "big") + body
+    got: list[bytes] = []
+    gathering = Gathering(lambda pieces: got.append(b"".join(pieces)))
+    start = 0
+    for size in [sizes[0] + 4, *sizes[1:]]:
+        assert got == []
+        gathering(memoryview(packet)[start : start + size])
+        start += size
+    assert got == [packet]

@@ -48,6 +48,10 @@ class MemoryTransport:
         if not self.closing:
             self.written += data
 
+    def writeSequence(self, data: Any) -> None:
+        """Keep the pieces for `carry`."""
+        self.write(b"".join(data))
+
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Remember who would be paused."""
         assert streaming

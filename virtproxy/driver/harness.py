@@ -7,6 +7,7 @@ Everything is encoded and decoded for real, so what a test sees is what a client
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from itertools import count
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from virtproxy.protocol.schema import Procedure, decode_error
 from virtproxy.routing.backend import Backend
 from virtproxy.wire.codec import Struct
 from virtproxy.wire.frame import CALL, ERROR, Frame, pack
+from virtproxy.wire.framer import Piece
 
 A = TypeVar("A", bound=Struct | None)
 R = TypeVar("R", bound=Struct | None)
@@ -77,6 +79,10 @@ class DriverHarness:
     def send(self, frame: Frame) -> None:
         event = PROGRAMS[frame.program].procedures[frame.procedure]
         self.events.append((event, event.decode_args(frame)))
+
+    def send_pieces(self, pieces: Sequence[Piece]) -> None:
+        """A local backend's packets are whole."""
+        raise AssertionError("a local driver sent a packet in pieces")
 
     def backend_full(self, backend: Backend) -> None:
         """A local backend takes everything."""

@@ -8,12 +8,13 @@ other, and nothing else crosses this seam.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
 from virtproxy.wire.frame import Frame
-from virtproxy.wire.framer import Sink
+from virtproxy.wire.framer import Piece, Sink
 
 
 class BackendClient(Protocol):
@@ -24,6 +25,9 @@ class BackendClient(Protocol):
 
     def send(self, frame: Frame) -> None:
         """Deliver an event or a stream packet."""
+
+    def send_pieces(self, pieces: Sequence[Piece]) -> None:
+        """Deliver a whole packet of stream data that came in pieces."""
 
     def backend_full(self, backend: Backend) -> None:
         """The backend cannot take more: stop reading from the client."""

@@ -9,6 +9,7 @@ away it answers what was outstanding, and the next call opens the connection aga
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -24,13 +25,16 @@ from virtproxy.routing.families import daemon_of
 from virtproxy.routing.opening import DaemonStarter, Opening, connect_daemon, introduce, open_daemon
 from virtproxy.rpc.client import ClientConnection, ConnectionClosed
 from virtproxy.rpc.reactor import StreamReactor
-from virtproxy.wire.frame import MESSAGE, REPLY, REPLY_WITH_FDS, STREAM, STREAM_HOLE, Frame
-from virtproxy.wire.framer import Sink
+from virtproxy.wire.frame import CONTINUE, MESSAGE, REPLY, REPLY_WITH_FDS, STREAM, STREAM_HOLE, Frame
+from virtproxy.wire.framer import Piece, Sink
+from virtproxy.wire.limits import LENGTH_SIZE
 
 # Our own calls on a connection that carries a client's serials use numbers no client reaches.
 OWN_SERIALS = 0xFFFF0000
 # A daemon that accepts and then says nothing must not keep its callers for ever.
 OPEN_SECONDS = 30.0
+# Smaller pieces are kept together, so that they do not take more memory than they carry.
+CRUMB = 4096
 
 
 class _Link(ClientConnection):
@@ -40,6 +44,12 @@ class _Link(ClientConnection):
         super().__init__(reactor, first_serial=OWN_SERIALS)
         self._backend = backend
 
+    def passage(self, head: Frame) -> Sink | None:
+        """Large pieces of stream data are gathered as they came: copying them together takes as long as sending."""
+        if head.type == STREAM and head.status == CONTINUE:
+            return Gathering(self._backend.pieces_received)
+        return None
+
     def unread(self) -> None:
         super().unread()
         self._backend.link_full()
@@ -47,6 +57,30 @@ class _Link(ClientConnection):
     def drained(self) -> None:
         super().drained()
         self._backend.link_drained()
+
+
+class Gathering:
+    """The sink of one large packet: keeps its pieces and hands them over when it is whole."""
+
+    __slots__ = ("_missing", "_pieces", "_whole")
+
+    def __init__(self, whole: Callable[[Sequence[Piece]], None]) -> None:
+        self._whole = whole
+        self._pieces: list[bytes | bytearray | memoryview] = []
+        self._missing = 0
+
+    def __call__(self, piece: Piece) -> None:
+        if not self._pieces:
+            self._missing = int.from_bytes(piece[:LENGTH_SIZE], "big")
+        self._missing -= len(piece)
+        if len(piece) >= CRUMB:
+            self._pieces.append(piece)
+        elif self._pieces and isinstance(self._pieces[-1], bytearray):
+            self._pieces[-1] += piece
+        else:
+            self._pieces.append(bytearray(piece))
+        if not self._missing:
+            self._whole(self._pieces)
 
 
 class RemoteBackend:
@@ -198,6 +232,10 @@ class RemoteBackend:
             self._client.send(frame)
         else:
             ClientConnection.discard(frame)
+
+    def pieces_received(self, pieces: Sequence[Piece]) -> None:
+        """A whole packet of stream data, in pieces."""
+        self._client.send_pieces(pieces)
 
     def link_full(self) -> None:
         """The daemon does not read."""

@@ -9,6 +9,7 @@ edge.py; nothing here looks into a payload.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from virtproxy import errors
@@ -24,7 +25,7 @@ from virtproxy.routing.procedures import FAMILIES, PLAIN, index_of, procedure_of
 from virtproxy.routing.router import Router
 from virtproxy.rpc.server import ServerConnection
 from virtproxy.wire.frame import CONTINUE, ERROR, OK, STREAM, Frame
-from virtproxy.wire.framer import Sink
+from virtproxy.wire.framer import Piece, Sink
 
 _HYPERVISOR = index_of(Family.HYPERVISOR)
 
@@ -164,6 +165,10 @@ class Session:
         if frame.type == STREAM and frame.status != CONTINUE:
             self._streams.pop(frame.serial, None)
         self.client.send(frame)
+
+    def send_pieces(self, pieces: Sequence[Piece]) -> None:
+        """A packet of stream data for the client, in pieces."""
+        self.client.send_pieces(pieces)
 
     def backend_full(self, backend: Backend) -> None:
         """Stop reading from the client."""

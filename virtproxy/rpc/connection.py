@@ -8,7 +8,7 @@ SocketTransport it passes descriptors too. It decides nothing about what a packe
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -19,13 +19,14 @@ from virtproxy.rpc import keepalive
 from virtproxy.rpc.keepalive import Keepalive
 from virtproxy.rpc.reactor import Clock
 from virtproxy.wire.frame import MESSAGE, Frame
-from virtproxy.wire.framer import DIVERT_MIN, FrameError, Framer, Sink
+from virtproxy.wire.framer import DIVERT_MIN, FrameError, Framer, Piece, Sink
 
 
 class Transport(Protocol):
     """What a connection needs of its transport: SocketTransport has it, and so has Twisted's TLS."""
 
     def write(self, data: Any) -> None: ...
+    def writeSequence(self, data: Any) -> None: ...
     def registerProducer(self, producer: Any, streaming: bool) -> None: ...
     def pauseProducing(self) -> None: ...
     def resumeProducing(self) -> None: ...
@@ -50,7 +51,7 @@ class Connection:
         self.closed = False
         # Both are bound once, by the end that builds on this: they are the hot path.
         self.receiver: Callable[[Frame], None] = self.frame_received
-        self._write: Callable[[bytes | memoryview], None] = self._write_nowhere
+        self._write: Callable[[Piece], None] = self._write_nowhere
 
     # What the ends implement
 
@@ -146,9 +147,14 @@ class Connection:
         else:
             self._write(frame.raw)
 
-    def send_piece(self, data: bytes | memoryview) -> None:
+    def send_piece(self, data: Piece) -> None:
         """Queue a piece of a packet; the next pieces follow before anything else is sent."""
         self._write(data)
+
+    def send_pieces(self, pieces: Sequence[Piece]) -> None:
+        """Queue a whole packet that is in pieces."""
+        if self._transport is not None and not self.closed:
+            self._transport.writeSequence(pieces)
 
     def _send_with_fds(self, frame: Frame) -> None:
         with_fds = getattr(self._transport, "write_with_fds", None)
@@ -215,7 +221,7 @@ class Connection:
     def _peer_is_dead(self) -> None:
         self.abort("the peer did not answer keepalive messages")
 
-    def _write_nowhere(self, data: bytes | memoryview) -> None:
+    def _write_nowhere(self, data: Piece) -> None:
         """Before there is a transport, and after: the peer is not there to read it."""
 
 

@@ -37,6 +37,8 @@ LOW_WATER = 128 * 1024
 # What may wait for a peer that reads nothing. Backpressure keeps a connection far below; events of a
 # local driver have no producer to pause, and end here.
 UNREAD_MAX = 128 * 1024 * 1024
+# Far below the 1,024 pieces that the kernel takes at a time.
+PIECES_AT_ONCE = 256
 # How long a closing connection may take to swallow what is queued for it.
 LINGER_SECONDS = 10.0
 _FD_SPACE = socket.CMSG_SPACE(FDS_MAX * array.array("i").itemsize)
@@ -149,23 +151,37 @@ class SocketTransport:
         """Send `data`, at once if nothing waits before it; never blocks, never raises."""
         if self.disconnecting or self.disconnected or self._error is not None:
             return
+        if self._queue:
+            self._enqueue(memoryview(data))
+            return
+        try:
+            sent = self._sock.send(data)
+        except _WOULD_BLOCK:
+            sent = 0
+        except OSError as failure:
+            self._fail(failure)
+            return
+        if sent < len(data):
+            self._enqueue(memoryview(data)[sent:])
+
+    def writeSequence(self, data: Iterable[bytes | memoryview]) -> None:
+        """Send the pieces one after the other, without copying them together."""
+        if self.disconnecting or self.disconnected or self._error is not None:
+            return
+        pieces = [memoryview(piece) for piece in data]
+        sent = 0
         if not self._queue:
             try:
-                sent = self._sock.send(data)
+                sent = self._sock.sendmsg(pieces[:PIECES_AT_ONCE])
             except _WOULD_BLOCK:
                 sent = 0
             except OSError as failure:
                 self._fail(failure)
                 return
-            if sent == len(data):
-                return
-            self._enqueue(memoryview(data)[sent:] if sent else memoryview(data))
-            return
-        self._enqueue(memoryview(data))
-
-    def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Send the pieces one after the other."""
-        self.write(b"".join(data))
+        for piece in pieces:
+            if sent < len(piece):
+                self._enqueue(piece[sent:])
+            sent = max(0, sent - len(piece))
 
     def write_with_fds(self, data: bytes, fds: Sequence[int]) -> None:
         """Send `data`, then each descriptor on a zero byte; `fds` are owned and closed here."""

@@ -18,8 +18,9 @@ _unpack_header = HEADER.unpack_from
 _HEADER_BYTES = HEADER.size
 
 
-# Where a diverted packet goes.
-Sink = Callable[[bytes | memoryview], None]
+# A part of a packet, and where the parts of a diverted packet go.
+Piece = bytes | bytearray | memoryview
+Sink = Callable[[Piece], None]
 # A smaller packet is better kept until it is whole.
 DIVERT_MIN = 16384
 
