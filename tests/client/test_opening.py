@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections.abc import AsyncIterator
@@ -175,3 +176,35 @@ async def test_tls_to_who_speaks_none_is_an_error(reactor: Any, pki: Path) -> No
     with pytest.raises(ConnectError, match=rf"cannot connect to localhost:{daemon.port} \(tls\): "):
         await connect(reactor, f"test+tls://localhost:{daemon.port}/default?pkipath={pki}", timeout=5)
     daemon.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_users_missing_daemon_is_started(
+    reactor: Any, scripted: ScriptedDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 7)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(scripted.directory))
+    monkeypatch.setenv("LIBVIRTD_PATH", str(tmp_path))
+    program = tmp_path / "libvirtd"
+    program.write_text(
+        f"#!/bin/sh\ntest $1 = --timeout=120 && ln -s {scripted.path} {scripted.directory}/libvirt/libvirt-sock\n"
+    )
+    program.chmod(0o700)
+    async with connect(reactor, "test:///session"):
+        # The first client is whoever waited for the daemon to listen.
+        last, _ = scripted.script.sessions[-1].calls[-1]
+        assert last is remote.CONNECT_OPEN
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_daemon_that_does_not_start_is_named(
+    reactor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 7)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("LIBVIRTD_PATH", str(tmp_path))
+    program = tmp_path / "libvirtd"
+    program.write_text("#!/bin/sh\nexit 3\n")
+    program.chmod(0o700)
+    with pytest.raises(ConnectError, match=rf"{program} ended at once \(exit status 3\)"):
+        await connect(reactor, "qemu:///session")

@@ -8,12 +8,18 @@ from pathlib import Path
 import pytest
 
 from virtproxy.client import places
-from virtproxy.client.places import socket_path
+from virtproxy.client.places import local_socket
 from virtproxy.client.uri import UriError, parse
+from virtproxy.rpc.local_socket import LocalSocket
+
+
+def found(uri: str, *, readonly: bool = False, uid: int = 0, **environ: str) -> LocalSocket:
+    # Nothing of this host is found unless the test says where.
+    return local_socket(parse(uri), readonly=readonly, environ={"LIBVIRTD_PATH": "/nowhere", **environ}, uid=uid)
 
 
 def path(uri: str, *, readonly: bool = False, uid: int = 0, **environ: str) -> str:
-    return socket_path(parse(uri), readonly=readonly, environ=environ, uid=uid)
+    return found(uri, readonly=readonly, uid=uid, **environ).path
 
 
 @pytest.fixture
@@ -54,3 +60,18 @@ def test_a_users_own_daemons(tmp_path: Path) -> None:
 
 def test_root_has_no_session(run: Path) -> None:
     assert path("qemu:///session", XDG_RUNTIME_DIR="/x") == f"{run}/virtqemud-sock"
+
+
+def test_a_users_missing_daemon_can_be_started(tmp_path: Path) -> None:
+    places_of = {"XDG_RUNTIME_DIR": str(tmp_path), "LIBVIRTD_PATH": str(tmp_path)}
+    for name in ("virtproxyd", "virtqemud", "libvirtd"):
+        program = tmp_path / name
+        program.touch(mode=0o700)
+        expected = ("virtqemud-sock", "virtqemud") if name == "virtqemud" else ("libvirt-sock", name)
+        socket = local_socket(parse("qemu:///session"), readonly=False, environ=places_of, uid=7)
+        assert socket == LocalSocket(f"{tmp_path}/libvirt/{expected[0]}", f"{tmp_path}/{expected[1]}")
+    kept = local_socket(
+        parse("qemu:///session"), readonly=False, environ={**places_of, "LIBVIRT_AUTOSTART": "0"}, uid=7
+    )
+    assert kept.daemon is None
+    assert found("qemu:///system", LIBVIRTD_PATH=str(tmp_path)).daemon is None

@@ -110,8 +110,8 @@ class FakeBackend:
         """Take half of the large packets piece by piece; they must be packets in the end."""
         return self._piece if head.serial % 2 else None
 
-    def _piece(self, data: bytes | memoryview) -> None:
-        for frame in self.passed.feed(data):
+    def _piece(self, data: bytes | bytearray | memoryview) -> None:
+        for frame in self.passed.feed(bytes(data)):
             assert frame.type == STREAM, frame
 
     async def set_identity(self, identity: Identity) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Which UNIX socket of this host serves a URI, and which daemon would listen there.
+"""Which UNIX socket of this host serves a URI.
 
-virt-ssh-helper calls it. It decides as libvirt's own helper was seen to decide (9.0.0 and 11.3.0, traced over
+virt-ssh-helper calls it. It reads URIs as libvirt's own helper was seen to read them (9.0.0 and 11.3.0, traced over
 every mix of sockets, users and URIs). It must stay plain Python: the helper has to start fast, so no Twisted here,
 and it must connect to nothing.
 """
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from virtproxy.daemon.paths import SYSTEM, session_places
-from virtproxy.rpc.session_daemon import find_daemon, may_start
+from virtproxy.rpc.local_socket import MODES, LocalSocket, session_socket, system_socket
 
-MODES = ("auto", "direct", "legacy")
+__all__ = ["Caller", "LocalSocket", "LocalUriError", "find_socket"]
 
 # RFC 3986 section 3, without user, port and fragment: a local URI has none of them.
 _URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9.-]*)(\+(?P<transport>\w+))?:"
@@ -46,23 +46,6 @@ class Caller:
         home = self.env.get("HOME") or os.path.expanduser("~")
         return session_places(self.env, home).run_dir
 
-    @property
-    def may_start(self) -> bool:
-        """Tell whether a missing daemon of the user's own may be started."""
-        return may_start(self.env)
-
-    def find_daemon(self, name: str) -> str | None:
-        """Return the path of a daemon's program, or None where it is not installed."""
-        return find_daemon(name, self.env)
-
-
-@dataclass(frozen=True, slots=True)
-class LocalSocket:
-    """Where to connect, and the program to start if nothing listens there (None: start nothing)."""
-
-    path: str
-    daemon: str | None = None
-
 
 def find_socket(uri: str, readonly: bool, caller: Caller, run_dir: str = SYSTEM.run_dir) -> LocalSocket:
     """Return the socket that serves ``uri`` for ``caller``.
@@ -77,8 +60,8 @@ def find_socket(uri: str, readonly: bool, caller: Caller, run_dir: str = SYSTEM.
     if query.get("socket"):
         return LocalSocket(query["socket"])
     if _is_session(parts, caller):
-        return _session_socket(parts["scheme"], mode, caller)
-    return LocalSocket(_system_path(parts["scheme"], mode, readonly, run_dir))
+        return session_socket(parts["scheme"], mode, caller.session_dir, caller.env)
+    return system_socket(parts["scheme"], mode, readonly, run_dir)
 
 
 def _split(uri: str) -> dict[str, str]:
@@ -95,32 +78,3 @@ def _is_session(parts: Mapping[str, str], caller: Caller) -> bool:
     # A test URI with a transport is a user's own too; root has no session daemons.
     test_over_socket = parts["scheme"] == "test" and bool(parts["transport"])
     return caller.uid != 0 and (parts["path"] == "/session" or test_over_socket)
-
-
-def _system_path(driver: str, mode: str, readonly: bool, run_dir: str) -> str:
-    suffix = "-ro" if readonly else ""
-    direct = os.path.join(run_dir, f"virt{driver}d-sock{suffix}")
-    legacy = os.path.join(run_dir, f"libvirt-sock{suffix}")
-    if mode == "auto":
-        mode = "direct" if os.path.exists(direct) else "legacy"
-    return direct if mode == "direct" else legacy
-
-
-def _session_socket(driver: str, mode: str, caller: Caller) -> LocalSocket:
-    # A user's daemons have no read-only socket.
-    direct = os.path.join(caller.session_dir, f"virt{driver}d-sock")
-    legacy = os.path.join(caller.session_dir, "libvirt-sock")
-    programs = {"direct": (f"virt{driver}d",), "legacy": ("libvirtd", "virtproxyd")}
-    if mode == "auto":
-        mode = _session_mode(driver, direct, legacy, caller)
-    daemon = next(filter(None, map(caller.find_daemon, programs[mode])), None)
-    path = direct if mode == "direct" else legacy
-    return LocalSocket(path, daemon if caller.may_start else None)
-
-
-def _session_mode(driver: str, direct: str, legacy: str, caller: Caller) -> str:
-    if os.path.exists(direct):
-        return "direct"
-    if os.path.exists(legacy) or caller.find_daemon("libvirtd"):
-        return "legacy"
-    return "direct" if caller.find_daemon(f"virt{driver}d") else "legacy"

@@ -17,19 +17,23 @@ from twisted.internet.interfaces import (
     IReactorFDSet,
     IReactorPluggableNameResolver,
     IReactorTCP,
+    IReactorThreads,
     IReactorTime,
 )
 from twisted.internet.protocol import Factory
+from twisted.internet.threads import deferToThreadPool
 
-from virtproxy.client.places import socket_path
+from virtproxy.client.places import local_socket
 from virtproxy.client.uri import RemoteUri
 from virtproxy.errors import VirtError
 from virtproxy.protocol.errors import ErrorCode, ErrorDomain
+from virtproxy.rpc import session_daemon
 from virtproxy.rpc.client import ClientConnection
 from virtproxy.rpc.connect import connect_unix
+from virtproxy.rpc.local_socket import LocalSocket
 
 
-class Reactor(IReactorFDSet, IReactorTime, IReactorTCP, IReactorPluggableNameResolver):
+class Reactor(IReactorFDSet, IReactorTime, IReactorTCP, IReactorPluggableNameResolver, IReactorThreads):
     """What this room needs of a reactor; every Twisted reactor on Linux provides it."""
 
 
@@ -43,7 +47,7 @@ class ConnectError(VirtError):
 def dialled(uri: RemoteUri, readonly: bool, environ: Mapping[str, str]) -> str:
     """Return in words what ``dial`` connects to. Raises UriError."""
     if uri.transport == "unix":
-        return f"socket '{_path(uri, readonly, environ)}'"
+        return f"socket '{_socket(uri, readonly, environ).path}'"
     host = f"[{uri.host}]" if ":" in uri.host else uri.host
     return f"{host}:{uri.port} ({uri.transport})"
 
@@ -54,7 +58,7 @@ async def dial(
     """Connect ``connection``; raises ConnectError."""
     try:
         if uri.transport == "unix":
-            await connect_unix(reactor, _path(uri, readonly, environ), connection)
+            await _dial_unix(reactor, connection, _socket(uri, readonly, environ))
         elif uri.transport == "tls":
             await _dial_tls(reactor, connection, uri, environ)
         else:
@@ -64,6 +68,23 @@ async def dial(
     except Exception as failure:
         where = dialled(uri, readonly, environ)
         raise ConnectError(f"cannot connect to {where}: {_reason(failure)}", _code(failure)) from failure
+
+
+async def _dial_unix(reactor: Reactor, connection: ClientConnection, socket: LocalSocket) -> None:
+    try:
+        await connect_unix(reactor, socket.path, connection)
+    except (FileNotFoundError, ConnectionRefusedError):
+        if socket.daemon is None:
+            raise
+        await _start(reactor, socket)
+        await connect_unix(reactor, socket.path, connection)
+
+
+async def _start(reactor: Reactor, socket: LocalSocket) -> None:
+    """Start the user's own daemon; in a thread, for it waits until the daemon listens."""
+    await deferToThreadPool(
+        reactor, reactor.getThreadPool(), lambda: session_daemon.connect(socket.path, socket.daemon).close()
+    )
 
 
 async def _dial_tcp(reactor: Reactor, protocol: Any, uri: RemoteUri) -> None:
@@ -88,8 +109,8 @@ async def _dial_tls(reactor: Reactor, connection: ClientConnection, uri: RemoteU
     await accepted
 
 
-def _path(uri: RemoteUri, readonly: bool, environ: Mapping[str, str]) -> str:
-    return socket_path(uri, readonly=readonly, environ=environ, uid=os.geteuid())
+def _socket(uri: RemoteUri, readonly: bool, environ: Mapping[str, str]) -> LocalSocket:
+    return local_socket(uri, readonly=readonly, environ=environ, uid=os.geteuid())
 
 
 def _reason(failure: Exception) -> str:

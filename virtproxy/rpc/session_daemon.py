@@ -23,6 +23,8 @@ from collections.abc import Iterator, Mapping
 IDLE_TIMEOUT = 120
 START_LIMIT = 30.0
 _POLL_INTERVAL = 0.02
+# Daemons of ours that still run, or have not been looked after since they ended.
+_started: list[subprocess.Popen[bytes]] = []
 _NOT_LISTENING = (errno.ENOENT, errno.ECONNREFUSED)
 
 
@@ -114,7 +116,10 @@ def _start(daemon: str) -> subprocess.Popen[bytes]:
     # Detached from the ssh session: its end must not take the daemon away from other clients.
     null = subprocess.DEVNULL
     command = [daemon, f"--timeout={IDLE_TIMEOUT}"]
+    _started[:] = [process for process in _started if process.poll() is None]
     try:
-        return subprocess.Popen(command, stdin=null, stdout=null, stderr=null, cwd="/", start_new_session=True)
+        process = subprocess.Popen(command, stdin=null, stdout=null, stderr=null, cwd="/", start_new_session=True)
     except OSError as error:
         raise ConnectError(f"cannot start {daemon}: {error.strerror}") from error
+    _started.append(process)
+    return process
