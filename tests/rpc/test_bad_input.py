@@ -242,7 +242,7 @@ def test_a_client_that_reads_no_answers_is_not_answered_without_end(virtproxyd: 
     with raw_client(sock(virtproxyd)) as client:
         client.open()
         client.sock.setblocking(False)
-        deadline = time.monotonic() + 1.5
+        deadline = time.monotonic() + 15
         stuck = 0
         while time.monotonic() < deadline and stuck < 20:
             try:
