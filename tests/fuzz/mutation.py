@@ -9,6 +9,7 @@ from random import Random
 from virtproxy.wire.frame import HEADER
 
 NUMBERS = (0, 1, 2, 3, 4, 5, 6, 7, 16, 27, 28, 255, 256, 16384, 65535, 2**24, 2**25, 2**31 - 1, 2**31, 2**32 - 1)
+PIECES = 1000
 # The fields of the header by their place: program, version, procedure, type, serial, status.
 FIELDS = range(4, 28, 4)
 
@@ -44,7 +45,8 @@ class Mutator:
     def cut(self, stream: bytes) -> Iterator[bytes]:
         """The stream in pieces, as a socket may give it."""
         random, at = self.random, 0
-        size = random.choice((len(stream), 1 << 16, 1000, 100, 7))
+        # Small pieces only of a small stream: of a large one they are just slow.
+        size = max(random.choice((len(stream), 1 << 16, 1000, 100, 7)), len(stream) // PIECES)
         while at < len(stream):
             step = random.randint(1, size)
             yield stream[at : at + step]
