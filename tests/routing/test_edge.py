@@ -115,3 +115,17 @@ async def test_an_identity_that_cannot_be_is_refused(make_proxy: MakeProxy) -> N
     assert caught.value.code == ErrorCode.ARGUMENT_UNSUPPORTED
     with pytest.raises(VirtError, match="invalid type 'string' for parameter 'unix-user-id', expected 'ullong'"):
         await client.call(remote.CONNECT_SET_IDENTITY, identity(unix_user_id="0"))
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_daemon_that_refuses_the_identity_is_the_answer(daemons: Daemons, make_proxy: MakeProxy) -> None:
+    script = daemons["qemu"].script
+    client = await make_proxy(uid=os.geteuid()).client("qemu:///system")
+
+    def refuse(args: Any) -> None:
+        raise VirtError.of(ErrorCode.ACCESS_DENIED, "no such person")
+
+    script.answers[remote.CONNECT_SET_IDENTITY] = refuse
+    with pytest.raises(VirtError, match="no such person") as caught:
+        await client.call(remote.CONNECT_SET_IDENTITY, identity(user_name="mary"))
+    assert caught.value.code == ErrorCode.ACCESS_DENIED

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, FirstError, ensureDeferred, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -127,8 +127,13 @@ class Edge:
         return True
 
     async def _spread_identity(self, frame: Frame) -> None:
-        for backend in self._session.backends:
-            await backend.set_identity(self._session.identity)
+        # All are told at once: later, one might be in the middle of a packet that passes on while it comes.
+        identity = self._session.identity
+        told = [ensureDeferred(backend.set_identity(identity)) for backend in self._session.backends]
+        try:
+            await gatherResults(told, consumeErrors=True)
+        except FirstError as first:
+            first.subFailure.raiseException()
         self._reply(frame)
 
     # The close callback
