@@ -31,6 +31,8 @@ READ_SIZE = 65536
 READ_SIZE_LARGE = 256 * 1024
 # Whoever sends this much at once is not in a conversation of short questions and answers.
 BULK = 4096
+# libvirt sends the odd end of each block of a volume as a small packet: one of them ends nothing.
+SMALL_READS = 8
 # Above the high mark the producer is paused, below the low mark it goes on.
 HIGH_WATER = 1024 * 1024
 LOW_WATER = 128 * 1024
@@ -69,6 +71,7 @@ class SocketTransport:
         self._fd = sock.fileno()
         self._passes_fds = sock.family == socket.AF_UNIX
         self._read_size = READ_SIZE
+        self._small_reads = 0
         # What is still to be written: bytes, or a descriptor (owned) to go on a zero byte.
         self._queue: deque[memoryview | int] = deque()
         self._queued = 0
@@ -101,16 +104,23 @@ class SocketTransport:
             return error.ConnectionLost(str(failure))
         if not data:
             return main.CONNECTION_DONE
-        # A full read means a bulk transfer: fewer, larger reads until it is over.
-        if len(data) < BULK:
-            self.bulk = False
-            self._read_size = READ_SIZE
-        else:
-            self.bulk = True
-            if len(data) == self._read_size:
-                self._read_size = READ_SIZE_LARGE
+        if self.bulk or len(data) >= BULK:
+            self._adapt(len(data))
         self._protocol.dataReceived(data)
         return None
+
+    def _adapt(self, size: int) -> None:
+        """A full read means a bulk transfer: fewer, larger reads until only small ones come."""
+        if size >= BULK:
+            self.bulk = True
+            self._small_reads = 0
+            if size == self._read_size:
+                self._read_size = READ_SIZE_LARGE
+            return
+        self._small_reads += 1
+        if self._small_reads == SMALL_READS:
+            self.bulk = False
+            self._read_size = READ_SIZE
 
     def _take_fds(self, ancillary: Iterable[tuple[int, int, bytes]], flags: int) -> bool:
         """Hand received descriptors to the protocol; False when the kernel had to drop some."""
