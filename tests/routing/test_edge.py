@@ -12,6 +12,7 @@ import pytest_twisted
 from tests.routing.conftest import MakeProxy
 from tests.support.proxy import settle
 from tests.support.scripted import ScriptedDaemon
+from virtproxy.auth.gate import Phase
 from virtproxy.errors import VirtError
 from virtproxy.protocol import remote
 from virtproxy.protocol.errors import ErrorCode
@@ -129,3 +130,22 @@ async def test_a_daemon_that_refuses_the_identity_is_the_answer(daemons: Daemons
     with pytest.raises(VirtError, match="no such person") as caught:
         await client.call(remote.CONNECT_SET_IDENTITY, identity(user_name="mary"))
     assert caught.value.code == ErrorCode.ACCESS_DENIED
+
+
+@pytest_twisted.ensureDeferred
+async def test_nothing_but_a_login_before_authentication(daemons: Daemons, make_proxy: MakeProxy) -> None:
+    client = await make_proxy(phase=Phase.WAITING).client()
+    open_args = remote.ConnectOpenArgs(name="qemu:///system", flags=0)
+    refused: list[tuple[Any, Any]] = [
+        (remote.CONNECT_OPEN, open_args),
+        (remote.CONNECT_GET_TYPE, None),
+        (remote.CONNECT_SUPPORTS_FEATURE, feature(Feature.PROGRAM_KEEPALIVE)),
+        (remote.CONNECT_SET_IDENTITY, identity(user_name="root")),
+        (remote.CONNECT_CLOSE, None),
+    ]
+    for procedure, args in refused:
+        with pytest.raises(VirtError, match="authentication required") as caught:
+            await client.call(procedure, args)
+        assert caught.value.code == ErrorCode.RPC
+    assert (await client.call(remote.AUTH_LIST)).types == [remote.AuthType.NONE]
+    assert daemons["qemu"].script.sessions == []

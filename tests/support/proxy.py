@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from virtproxy.auth.gate import Gate
+from virtproxy.auth.gate import Gate, Phase
 from virtproxy.auth.peercred import identity_of_unix
 from virtproxy.protocol import remote
 from virtproxy.routing.opening import DaemonStarter
@@ -39,6 +39,7 @@ class Proxy:
         uid: int | None = None,
         mode: str = "system",
         start: DaemonStarter | None = None,
+        phase: Phase | None = None,
     ) -> None:
         self.reactor = reactor
         self.router = Router(reactor, mode, sockets, local or {}, start)
@@ -49,6 +50,7 @@ class Proxy:
         self.clients: list[ClientConnection] = []
         self._readonly = readonly
         self._uid = uid
+        self._phase = phase
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(self.path)
         listener.listen()
@@ -61,7 +63,7 @@ class Proxy:
             identity = replace(identity, uid=self._uid)
 
         def session(connection: ServerConnection) -> Session:
-            self.sessions.append(Session(connection, Gate("none"), self.router, identity))
+            self.sessions.append(Session(connection, Gate("none", self._phase), self.router, identity))
             return self.sessions[-1]
 
         connection = ServerConnection(self.reactor, ServerSettings(), session)
