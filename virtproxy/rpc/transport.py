@@ -101,7 +101,7 @@ class SocketTransport:
         except _WOULD_BLOCK:
             return None
         except OSError as failure:
-            return error.ConnectionLost(str(failure))
+            return error.ConnectionLost(_in_words(failure))
         if not data:
             return main.CONNECTION_DONE
         if self.bulk or len(data) >= BULK:
@@ -221,7 +221,7 @@ class SocketTransport:
         """End the connection in the loop's next turn, so that a writer is never called back."""
         if self._error is None:
             self._error = failure
-            reason = Failure(error.ConnectionLost(str(failure)))
+            reason = Failure(error.ConnectionLost(_in_words(failure)))
             self._reactor.callLater(0, self.connectionLost, reason)
 
     def doWrite(self) -> Exception | None:
@@ -231,7 +231,7 @@ class SocketTransport:
         except _WOULD_BLOCK:
             pass
         except OSError as failure:
-            return error.ConnectionLost(str(failure))
+            return error.ConnectionLost(_in_words(failure))
         if not self._queue:
             self._reactor.removeWriter(self)
             if self.disconnecting:
@@ -343,3 +343,8 @@ def _address(family: int, name: Any) -> IAddress:
         return UNIXAddress(name or None)
     kind = IPv6Address if family == socket.AF_INET6 else IPv4Address
     return kind("TCP", name[0], name[1])
+
+
+def _in_words(failure: Exception) -> str:
+    """Why the socket broke, without the number."""
+    return getattr(failure, "strerror", None) or str(failure)

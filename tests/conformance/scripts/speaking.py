@@ -20,8 +20,9 @@ events: list[str] = []
 
 
 def say(label: str, value: object = "") -> None:
-    """One line of the transcript."""
-    print(f"{label}: {value}", flush=True)
+    """One line of the transcript, in one piece: several threads speak."""
+    sys.stdout.write(f"{label}: {value}\n")
+    sys.stdout.flush()
 
 
 def attempt(label: str, call: Callable[..., Any], *args: Any, **named: Any) -> Any:
