@@ -24,18 +24,26 @@ STARTING_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Places:
-    """Where everything listens; `start_seconds` is virtproxyd's time from exec to listening."""
+    """Where everything listens; `backends` is what a further virtproxyd needs (driver to socket)."""
 
     hypervisor: Path
     network: Path
     proxy: Path
-    proxy_pid: int
-    start_seconds: float
+    backends: dict[str, Path]
 
     @staticmethod
     def uri(socket_path: Path, driver: str = "qemu") -> str:
         """The URI of a driver at a socket."""
         return f"{driver}+unix:///system?socket={socket_path}"
+
+
+@dataclass(frozen=True)
+class Started:
+    """A running virtproxyd; `seconds` is its time from exec to listening."""
+
+    path: Path
+    pid: int
+    seconds: float
 
 
 def wait_for(path: Path, process: subprocess.Popen[bytes]) -> float:
@@ -62,8 +70,8 @@ def _configuration(directory: Path, backends: dict[str, Path]) -> Path:
 
 
 @contextlib.contextmanager
-def proxy(backends: dict[str, Path]) -> Iterator[tuple[Path, subprocess.Popen[bytes], float]]:
-    """A virtproxyd in front of `backends`, ended at the end: its socket, process and start time."""
+def proxy(backends: dict[str, Path]) -> Iterator[Started]:
+    """A virtproxyd in front of `backends`, ended at the end."""
     with tempfile.TemporaryDirectory(prefix="vp") as name:
         directory = Path(name)
         command = [str(Path(sys.executable).parent / "virtproxyd")]
@@ -71,7 +79,7 @@ def proxy(backends: dict[str, Path]) -> Iterator[tuple[Path, subprocess.Popen[by
         process = subprocess.Popen(command)
         try:
             taken = wait_for(directory / "libvirt-sock", process)
-            yield directory / "libvirt-sock", process, taken
+            yield Started(directory / "libvirt-sock", process.pid, taken)
         finally:
             process.terminate()
             process.wait(10)
@@ -88,8 +96,8 @@ def places() -> Iterator[Places]:
         direct = Places.uri(sockets[0])
         virsh("-c", direct, "pool-create-as", "bench", "dir", "--target", "/run/bench", "--build")
         backends = {**dict.fromkeys(FAMILIES, sockets[0]), "network": sockets[1]}
-        with proxy(backends) as (path, process, taken):
-            yield Places(sockets[0], sockets[1], path, process.pid, taken)
+        with proxy(backends) as started:
+            yield Places(sockets[0], sockets[1], started.path, backends)
 
 
 def virsh(*words: str) -> None:

@@ -8,7 +8,7 @@ The session offers every call that needs thought; what this file does not serve 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, FirstError, ensureDeferred, gatherResults
@@ -41,19 +41,11 @@ class Edge:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._under_way: Deferred[None] | None = None
-        self._served: dict[str | None, Callable[[Frame, Procedure[Any, Any]], bool]] = {
-            "auth": self._auth,
-            "open": self._open,
-            "close": self._close,
-            "feature": self._feature,
-            "identity": self._identity,
-            "close-callback": self._close_callback,
-        }
 
     def served(self, frame: Frame, procedure: Procedure[Any, Any]) -> bool:
         """Whether the daemon takes this call itself; VirtError refuses it."""
-        serve = self._served.get(procedure.edge)
-        return serve is not None and serve(frame, procedure)
+        serve = _SERVED.get(procedure.edge)
+        return serve is not None and serve(self, frame, procedure)
 
     def cancel(self) -> None:
         """The client is gone: nobody waits for what is under way."""
@@ -176,6 +168,17 @@ class Edge:
         self._under_way = None
         if not self._session.client.closed:
             after()
+
+
+# By the `edge` of the declaration; one table for all clients.
+_SERVED: Mapping[str | None, Callable[[Edge, Frame, Procedure[Any, Any]], bool]] = {
+    "auth": Edge._auth,
+    "open": Edge._open,
+    "close": Edge._close,
+    "feature": Edge._feature,
+    "identity": Edge._identity,
+    "close-callback": Edge._close_callback,
+}
 
 
 def _arguments(procedure: Procedure[A, Any], frame: Frame) -> A:

@@ -8,7 +8,6 @@ away it answers what was outstanding, and the next call opens the connection aga
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -103,7 +102,7 @@ class RemoteBackend:
         self._link: _Link | None = None
         self._open_link: _Link | None = None
         self._under_way: Deferred[None] | None = None
-        self._pending: deque[Frame] = deque()
+        self._pending: list[Frame] = []
         # Calls that the daemon owes an answer, by the client's serial.
         self._outstanding: dict[int, Frame] = {}
         self._paused = False
@@ -205,7 +204,7 @@ class RemoteBackend:
         if self._paused:
             link.hold("client")
         while self._pending and self._open_link is not None:
-            self.call(self._pending.popleft())
+            self.call(self._pending.pop(0))
 
     def _refuse_pending(self, failure: Failure) -> None:
         """The daemon cannot be opened: answer every call that waited for it."""
@@ -214,7 +213,7 @@ class RemoteBackend:
         if not isinstance(error, VirtError):
             self._log.failure("opening {name} failed", failure=failure, name=self.name)
             error = errors.internal(f"{self.name} could not be opened")
-        pending, self._pending = self._pending, deque()
+        pending, self._pending = self._pending, []
         for frame in pending:
             ClientConnection.discard(frame)
             self._client.reply(error_reply(frame, error))

@@ -8,7 +8,6 @@ edge.py; nothing here looks into a payload.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,7 +43,7 @@ class Session:
         self._route: Route | None = None
         self._backends: list[Backend | None] = [None] * len(FAMILIES)
         # Calls that came while CONNECT_OPEN was under way.
-        self._held: deque[Frame] = deque()
+        self._held: list[Frame] = []
         # Streams by serial: the call that opened it and who serves it.
         self._streams: dict[int, tuple[Frame, Backend]] = {}
         self._client_is_full = False
@@ -150,7 +149,7 @@ class Session:
         """CONNECT_OPEN has been answered: serve the calls that waited for it."""
         self.opening = False
         while self._held and not self.opening:
-            self.call(self._held.popleft())
+            self.call(self._held.pop(0))
 
     # From the backends
 
@@ -205,6 +204,6 @@ class Session:
     def client_lost(self, reason: str) -> None:
         """The client is gone."""
         while self._held:
-            self.client.discard(self._held.popleft())
+            self.client.discard(self._held.pop(0))
         self._edge.cancel()
         self.detach()

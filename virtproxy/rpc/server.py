@@ -7,7 +7,6 @@ decides. Events and stream packets pass outside the limit on calls.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -66,7 +65,7 @@ class ServerConnection(Connection):
         self._session: ServerSession
         self._in_flight = 0
         # Calls over the limit: a second helping is kept so that keepalive behind it is still seen.
-        self._waiting: deque[Frame] = deque()
+        self._waiting: list[Frame] = []
         self._serving_waiting = False
 
     def connected(self) -> None:
@@ -107,7 +106,7 @@ class ServerConnection(Connection):
         self._serving_waiting = True
         while self._waiting and self._in_flight < self._max_requests and not self.closed:
             self._in_flight += 1
-            self._session.call(self._waiting.popleft())
+            self._session.call(self._waiting.pop(0))
         self._serving_waiting = False
         if len(self._waiting) < self._max_requests:
             self.release("requests")
@@ -125,6 +124,6 @@ class ServerConnection(Connection):
     def lost(self, reason: str) -> None:
         """Drop what waited and end the session."""
         while self._waiting:
-            self.discard(self._waiting.popleft())
+            self.discard(self._waiting.pop(0))
         self._session.client_lost(reason)
         self._closed_callback(self)
