@@ -6,7 +6,7 @@ from __future__ import annotations
 import shutil
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from virtproxy.protocol import remote
 from virtproxy.routing.opening import DaemonStarter
 from virtproxy.routing.router import LocalOpener, Router
 from virtproxy.routing.session import Session
+from virtproxy.routing.stages import StageMaker
 from virtproxy.rpc.acceptor import Acceptor
 from virtproxy.rpc.client import ClientConnection
 from virtproxy.rpc.connect import connect_unix
@@ -40,6 +41,7 @@ class Proxy:
         mode: str = "system",
         start: DaemonStarter | None = None,
         phase: Phase | None = None,
+        stages: Sequence[StageMaker] = (),
     ) -> None:
         self.reactor = reactor
         self.router = Router(reactor, mode, sockets, local or {}, start)
@@ -51,6 +53,7 @@ class Proxy:
         self._readonly = readonly
         self._uid = uid
         self._phase = phase
+        self._stages = stages
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(self.path)
         listener.listen()
@@ -63,7 +66,8 @@ class Proxy:
             identity = replace(identity, uid=self._uid)
 
         def session(connection: ServerConnection) -> Session:
-            self.sessions.append(Session(connection, Gate("none", self._phase), self.router, identity))
+            gate = Gate("none", self._phase)
+            self.sessions.append(Session(connection, gate, self.router, identity, self._stages))
             return self.sessions[-1]
 
         connection = ServerConnection(self.reactor, ServerSettings(), session)

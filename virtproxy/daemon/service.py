@@ -21,6 +21,7 @@ from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
 from virtproxy.daemon.listeners import Listeners, inet_name
 from virtproxy.daemon.locals import local_drivers
 from virtproxy.daemon.plan import Plan
+from virtproxy.daemon.rules import stage_makers
 from virtproxy.daemon.session_starts import start_daemon
 from virtproxy.daemon.watched import Watched
 from virtproxy.identity import Identity
@@ -54,6 +55,7 @@ class Service:
             keepalive_interval=settings.number("keepalive_interval"),
             keepalive_count=settings.number("keepalive_count"),
         )
+        self._stages = stage_makers(plan)
         self.listeners = Listeners(reactor, settings.number("max_queued_clients"), self._accepted)
         self.clients = Clients(
             settings.number("max_clients"), settings.number("max_anonymous_clients"), self._accept, changed
@@ -147,7 +149,7 @@ class Service:
         connection = ServerConnection(
             self._reactor,
             self._settings,
-            lambda client: Session(client, gate, self._router, identity),
+            lambda client: Session(client, gate, self._router, identity, self._stages),
             lambda client: self._left(number),
         )
         self._ends[number] = connection.close

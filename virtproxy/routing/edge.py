@@ -71,6 +71,7 @@ class Edge:
         if session.identity.readonly_socket:
             session.flags |= CONNECT_RO
         session.opening = True
+        session.refresh()
         self._run(self._open_uri(frame, args.name), frame, session.opened)
         return True
 
@@ -115,6 +116,7 @@ class Edge:
             raise errors.access_denied("connect:write is not granted: only root speaks for others")
         args = _arguments(remote.CONNECT_SET_IDENTITY, frame)
         session.identity = identity_of(args.params, session.identity)
+        session.refresh()
         self._run(self._spread_identity(frame), frame, lambda: None)
         return True
 
@@ -147,7 +149,7 @@ class Edge:
     # What they share
 
     def _reply(self, frame: Frame, payload: bytes = b"") -> None:
-        self._session.client.reply(reply_to(frame, payload))
+        self._session.reply(reply_to(frame, payload))
 
     def _run(self, work: Any, frame: Frame, after: Callable[[], None]) -> None:
         """Run a coroutine that answers `frame`; its failure is the answer otherwise."""

@@ -16,6 +16,7 @@ from virtproxy.protocol.schema import Family, Procedure
 from virtproxy.wire.frame import OK, Frame
 
 FAMILIES = tuple(Family)
+Key = tuple[int, int, int]
 _INDEX = {family: index for index, family in enumerate(FAMILIES)}
 # Edges that are only somebody's business where a driver is; a relay passes them on.
 _PASSED_ON = {None, "event-register", "event-deregister"}
@@ -26,7 +27,7 @@ def index_of(family: Family) -> int:
     return _INDEX[family]
 
 
-def _plain_calls() -> Mapping[tuple[int, int, int], int]:
+def _plain_calls() -> Mapping[Key, int]:
     return {
         (program.number, program.version, number): _INDEX[procedure.family]
         for program in programs.BY_NUMBER.values()
@@ -36,7 +37,7 @@ def _plain_calls() -> Mapping[tuple[int, int, int], int]:
 
 
 # (program, version, procedure) -> index of the family, for every call that needs no thought.
-PLAIN: Mapping[tuple[int, int, int], int] = _plain_calls()
+PLAIN: Mapping[Key, int] = _plain_calls()
 
 
 def procedure_of(frame: Frame) -> Procedure[Any, Any]:

@@ -24,7 +24,17 @@ from virtproxy.routing.families import daemon_of
 from virtproxy.routing.opening import DaemonStarter, Opening, connect_daemon, introduce, open_daemon
 from virtproxy.rpc.client import ClientConnection, ConnectionClosed
 from virtproxy.rpc.reactor import StreamReactor
-from virtproxy.wire.frame import CONTINUE, MESSAGE, REPLY, REPLY_WITH_FDS, STREAM, STREAM_HOLE, Frame
+from virtproxy.wire.frame import (
+    CALL,
+    CALL_WITH_FDS,
+    CONTINUE,
+    MESSAGE,
+    REPLY,
+    REPLY_WITH_FDS,
+    STREAM,
+    STREAM_HOLE,
+    Frame,
+)
 from virtproxy.wire.framer import Piece, Sink
 from virtproxy.wire.limits import LENGTH_SIZE
 
@@ -32,6 +42,7 @@ from virtproxy.wire.limits import LENGTH_SIZE
 OWN_SERIALS = 0xFFFF0000
 # A daemon that accepts and then says nothing must not keep its callers for ever.
 OPEN_SECONDS = 30.0
+CALLS = (CALL, CALL_WITH_FDS)
 # Smaller pieces are kept together, so that they do not take more memory than they carry.
 CRUMB = 4096
 
@@ -132,9 +143,11 @@ class RemoteBackend:
             self._under_way.addErrback(self._refuse_pending)
 
     def stream(self, frame: Frame) -> None:
-        """Pass a stream packet on; without a connection its stream is gone."""
+        """Pass a stream packet on, after the call that waits for the connection; without one its stream is gone."""
         if self._open_link is not None:
             self._open_link.send(frame)
+        elif self._under_way is not None:
+            self._pending.append(frame)
 
     def passage(self, head: Frame) -> Sink | None:
         """The link itself: all packets for it come from this client, one after the other."""
@@ -204,7 +217,8 @@ class RemoteBackend:
         if self._paused:
             link.hold("client")
         while self._pending and self._open_link is not None:
-            self.call(self._pending.pop(0))
+            frame = self._pending.pop(0)
+            (self.call if frame.type in CALLS else self.stream)(frame)
 
     def _refuse_pending(self, failure: Failure) -> None:
         """The daemon cannot be opened: answer every call that waited for it."""
@@ -216,7 +230,8 @@ class RemoteBackend:
         pending, self._pending = self._pending, []
         for frame in pending:
             ClientConnection.discard(frame)
-            self._client.reply(error_reply(frame, error))
+            if frame.type in CALLS:
+                self._client.reply(error_reply(frame, error))
 
     # The way back
 

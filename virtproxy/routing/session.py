@@ -19,11 +19,13 @@ from virtproxy.protocol.schema import Family, Procedure
 from virtproxy.routing.answers import error_reply, stream_error
 from virtproxy.routing.backend import Backend
 from virtproxy.routing.edge import Edge
-from virtproxy.routing.families import Route
-from virtproxy.routing.procedures import FAMILIES, PLAIN, index_of, procedure_of
+from virtproxy.routing.families import Route, Target
+from virtproxy.routing.pipeline import Pipeline
+from virtproxy.routing.procedures import FAMILIES, index_of, procedure_of
 from virtproxy.routing.router import Router
+from virtproxy.routing.stages import StageMaker
 from virtproxy.rpc.server import ServerConnection
-from virtproxy.wire.frame import CONTINUE, ERROR, OK, STREAM, Frame
+from virtproxy.wire.frame import CONTINUE, ERROR, MESSAGE, OK, STREAM, Frame
 from virtproxy.wire.framer import Piece, Sink
 
 _HYPERVISOR = index_of(Family.HYPERVISOR)
@@ -32,7 +34,14 @@ _HYPERVISOR = index_of(Family.HYPERVISOR)
 class Session:
     """Serves one client; implements rpc.server.ServerSession and routing.backend.BackendClient."""
 
-    def __init__(self, client: ServerConnection, gate: Gate, router: Router, identity: Identity) -> None:
+    def __init__(
+        self,
+        client: ServerConnection,
+        gate: Gate,
+        router: Router,
+        identity: Identity,
+        stages: Sequence[StageMaker] = (),
+    ) -> None:
         self.client = client
         self.gate = gate
         self.router = router
@@ -46,14 +55,17 @@ class Session:
         self._held: list[Frame] = []
         # Streams by serial: the call that opened it and who serves it.
         self._streams: dict[int, tuple[Frame, Backend]] = {}
-        self._client_is_full = False
+        # Why the backends are paused: the client, or events that wait.
+        self._pauses: set[object] = set()
         self._edge = Edge(self)
+        self.pipeline = Pipeline(self, stages)
+        self._plain = self.pipeline.plain
 
     # From the client
 
     def call(self, frame: Frame) -> None:
         """Serve a call. The first lines are the whole way of nearly every call."""
-        family = PLAIN.get((frame.program, frame.version, frame.procedure))
+        family = self._plain.get((frame.program, frame.version, frame.procedure))
         if family is not None and frame.status == OK:
             backend = self._backends[family]
             if backend is not None:
@@ -71,13 +83,23 @@ class Session:
             raise refusal
         if self.opening:
             self._held.append(frame)
-        elif not self._edge.served(frame, procedure):
+        else:
+            self.pipeline.take(frame, procedure)
+
+    def admitted(self, frame: Frame, procedure: Procedure[Any, Any]) -> None:
+        """Every stage let the call pass: serve it here or send it to its backend. VirtError if nobody serves it."""
+        if not self._edge.served(frame, procedure):
             self.forward(frame, procedure)
+
+    def refresh(self) -> None:
+        """Who the client is, its URI or the rules changed: what needs thought is worked out anew."""
+        self.pipeline.refresh()
+        self._plain = self.pipeline.plain
 
     def refuse(self, call: Frame, refusal: VirtError) -> None:
         """Answer `call` with an error."""
         self.client.discard(call)
-        self.client.reply(error_reply(call, refusal))
+        self.reply(error_reply(call, refusal))
 
     def forward(self, frame: Frame, procedure: Procedure[Any, Any]) -> None:
         """Send a call to the backend of its family; VirtError if there is none."""
@@ -91,6 +113,8 @@ class Session:
         entry = self._streams.get(frame.serial)
         if entry is not None and entry[0].procedure == frame.procedure:
             entry[1].stream(frame)
+        elif self.pipeline.requests:
+            self.pipeline.holds(frame)
 
     def passage(self, head: Frame) -> Sink | None:
         """Where a large packet of a stream goes while it comes; one of no stream is received, then dropped."""
@@ -114,6 +138,7 @@ class Session:
     def attach(self, route: Route, primary: Backend) -> None:
         """CONNECT_OPEN succeeded: serve the route from now on."""
         self._route = route
+        self.refresh()
         for index, family in enumerate(FAMILIES):
             if family is Family.HYPERVISOR or not route.secondary:
                 self._backends[index] = primary
@@ -130,9 +155,17 @@ class Session:
         """A backend for a family of the route, told of the client's present flow."""
         target = route.primary if family is Family.HYPERVISOR else route.secondary[family]
         backend = self.router.backend(target, self.flags, self.identity, self)
-        if self._client_is_full:
+        if self._pauses:
             backend.pause()
         return backend
+
+    def target_of(self, family: Family) -> Target | None:
+        """The daemon that serves `family` for this client; None before CONNECT_OPEN, or if nobody does."""
+        if self._route is None:
+            return None
+        if family is Family.HYPERVISOR or not self._route.secondary:
+            return self._route.primary
+        return self._route.secondary.get(family)
 
     def _backend_of(self, family: Family) -> Backend:
         backend = self._backends[index_of(family)]
@@ -157,12 +190,17 @@ class Session:
         """A call has its answer."""
         if self._streams and frame.status == ERROR:
             self._streams.pop(frame.serial, None)
+        if self.pipeline.requests and self.pipeline.replied(frame):
+            return
         self.client.reply(frame)
 
     def send(self, frame: Frame) -> None:
         """An event or a stream packet for the client."""
         if frame.type == STREAM and frame.status != CONTINUE:
             self._streams.pop(frame.serial, None)
+        elif self.pipeline.filters_events and frame.type == MESSAGE:
+            self.pipeline.event(frame)
+            return
         self.client.send(frame)
 
     def send_pieces(self, pieces: Sequence[Piece]) -> None:
@@ -191,19 +229,31 @@ class Session:
 
     def client_full(self) -> None:
         """The client does not read."""
-        self._client_is_full = True
-        for backend in self.backends:
-            backend.pause()
+        self.pause_backends(self)
 
     def client_drained(self) -> None:
         """The client reads again."""
-        self._client_is_full = False
-        for backend in self.backends:
-            backend.resume()
+        self.resume_backends(self)
+
+    def pause_backends(self, why: object) -> None:
+        """Let the backends produce nothing more until each `why` is resumed."""
+        if not self._pauses:
+            for backend in self.backends:
+                backend.pause()
+        self._pauses.add(why)
+
+    def resume_backends(self, why: object) -> None:
+        """Undo one `pause_backends`; harmless if there was none."""
+        if why in self._pauses:
+            self._pauses.discard(why)
+            if not self._pauses:
+                for backend in self.backends:
+                    backend.resume()
 
     def client_lost(self, reason: str) -> None:
         """The client is gone."""
         while self._held:
             self.client.discard(self._held.pop(0))
         self._edge.cancel()
+        self.pipeline.close()
         self.detach()

@@ -178,6 +178,10 @@ class Connection:
             if not self._holds and self._transport is not None and not self.closed:
                 self._transport.resumeProducing()
 
+    def held(self, why: object) -> bool:
+        """Whether `why` keeps the connection from reading."""
+        return why in self._holds
+
     def close(self, reason: str = "closed on this side") -> None:
         """Close after what is queued has been written."""
         if not self.closed:

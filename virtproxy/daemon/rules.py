@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The stages that a daemon's settings ask for, in the order in which a call passes them.
+
+Called by ``service`` once, before it serves anybody. A new rule is one entry here. It must decide nothing itself.
+"""
+
+from __future__ import annotations
+
+from virtproxy.daemon.plan import Plan
+from virtproxy.routing.stages import StageMaker
+
+
+def stage_makers(plan: Plan) -> tuple[StageMaker, ...]:
+    """Return what each session of the daemon puts between its client and its backends: first the outermost."""
+    return ()

@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Leads one session's calls, replies and events through its stages.
+
+The session gives it what is not plain; what comes out goes on to the edge or a backend, or is refused. A stage may
+think for a while: the call then waits here, with the packets of its stream, and other calls pass it. Nothing here
+knows what a stage is about.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from virtproxy import errors
+from virtproxy.errors import VirtError
+from virtproxy.protocol import programs
+from virtproxy.protocol.schema import Procedure
+from virtproxy.routing.answers import error_reply
+from virtproxy.routing.procedures import PLAIN, Key
+from virtproxy.routing.stages import Request, Stage, StageMaker
+from virtproxy.wire.frame import Frame
+
+if TYPE_CHECKING:
+    from virtproxy.routing.session import Session
+
+# How many tables of plain calls are remembered, each for one combination of profiles.
+_TABLES_MAX = 256
+_tables: dict[Any, Mapping[Key, int]] = {}
+# Events that may wait behind one that a stage thinks about, before the backends are paused.
+EVENTS_WAITING_MAX = 256
+_log = Logger()
+
+
+class Pipeline:
+    """The stages of one session, and the requests that are in them."""
+
+    def __init__(self, session: Session, makers: Sequence[StageMaker]) -> None:
+        self._session = session
+        self._stages: list[Stage] = [make(session) for make in makers]
+        self.requests: dict[Key, Request] = {}
+        self._thinking: set[Deferred[Any]] = set()
+        self._events: deque[Frame] = deque()
+        self._event_thinks = False
+        self._closed = False
+        self.plain: Mapping[Key, int] = PLAIN
+        self.filters_events = False
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Ask the stages anew what they want to see."""
+        for stage in self._stages:
+            stage.refresh()
+        self.plain = _plain_for(self._stages)
+        self.filters_events = any(stage.filters_events() for stage in self._stages)
+
+    def close(self) -> None:
+        """The client is gone: nobody waits for anything any more."""
+        self._closed = True
+        for thinking in list(self._thinking):
+            thinking.cancel()
+        for request in self.requests.values():
+            self._drop(request)
+        self.requests.clear()
+        self._events.clear()
+        for stage in self._stages:
+            stage.close()
+
+    # Calls
+
+    def take(self, frame: Frame, procedure: Procedure[Any, Any]) -> None:
+        """Lead a call through the stages that want to see it; VirtError if it cannot be told from another."""
+        stages = [stage for stage in self._stages if stage.sees(procedure)]
+        if not stages:
+            self._session.admitted(frame, procedure)
+            return
+        key = _key(frame)
+        if key in self.requests:
+            raise errors.rpc("the serial is in use")
+        request = Request(self._session, frame, procedure, self._session.router.reactor.seconds())
+        self.requests[key] = request
+        self._ask(request, iter(stages))
+
+    def _ask(self, request: Request, stages: Any) -> None:
+        try:
+            for stage in stages:
+                request.passed.append(stage)
+                thought = stage.call(request)
+                if thought is not None:
+                    self._wait(request, thought, stages)
+                    return
+            if not request.answered:
+                self._admit(request)
+        except Exception as error:
+            self._refuse(request, error)
+
+    def _wait(self, request: Request, thought: Coroutine[Any, Any, None], stages: Any) -> None:
+        if request.procedure.stream is not None:
+            self._session.client.hold(request)
+        if request.procedure.edge == "open":
+            self._session.opening = True
+        self._think(thought, lambda _: self._ask(request, stages), lambda error: self._refuse(request, error))
+
+    def _admit(self, request: Request) -> None:
+        request.admitted = True
+        self._session.admitted(request.frame, request.procedure)
+        held, request.held = request.held, []
+        for packet in held:
+            self._session.stream(packet)
+        self._session.client.release(request)
+
+    def _refuse(self, request: Request, error: Exception) -> None:
+        if self._closed:
+            return
+        if not isinstance(error, VirtError):
+            _log.failure("a rule failed in {name}", failure=Failure(error), name=request.procedure.name)
+            error = errors.internal("a rule of the daemon failed; its log says why")
+        self._drop(request)
+        if not request.answered:
+            self._session.refuse(request.frame, error)
+        if request.procedure.edge == "open" and self._session.opening:
+            self._session.opened()
+
+    def _drop(self, request: Request) -> None:
+        held, request.held = request.held, []
+        for packet in held:
+            self._session.client.discard(packet)
+        if not request.admitted:
+            self._session.client.discard(request.frame)
+        self._session.client.release(request)
+
+    def holds(self, frame: Frame) -> bool:
+        """Whether a stream packet was taken because its call is still being thought about."""
+        request = self.requests.get(_key(frame)) if self.requests else None
+        if request is None or not self._session.client.held(request):
+            return False
+        request.held.append(frame)
+        return True
+
+    # Replies
+
+    def replied(self, frame: Frame) -> bool:
+        """Whether this reply is the pipeline's to deliver: its call was seen by a stage."""
+        request = self.requests.get(_key(frame))
+        if request is None:
+            return False
+        if request.answered:
+            del self.requests[_key(frame)]
+            self._session.client.discard(frame)
+        else:
+            request.answered = True
+            self._answer(request, frame, early=False)
+        return True
+
+    def settle(self, request: Request, error: VirtError) -> None:
+        """Answer a call with `error` before its backend does; what that says later is dropped."""
+        if not request.answered and not self._closed:
+            request.answered = True
+            self._answer(request, error_reply(request.frame, error), early=True)
+
+    def _answer(self, request: Request, frame: Frame, *, early: bool) -> None:
+        try:
+            while request.passed:
+                changed = request.passed.pop().reply(request, frame)
+                if not isinstance(changed, Frame):
+                    self._think_of_reply(request, frame, changed, early)
+                    return
+                frame = changed
+        except Exception as error:
+            self._failed_reply(request, frame, error, early)
+            return
+        if not early:
+            self.requests.pop(_key(frame), None)
+        self._session.client.reply(frame)
+
+    def _think_of_reply(self, request: Request, frame: Frame, thought: Coroutine[Any, Any, Frame], early: bool) -> None:
+        self._think(
+            thought,
+            lambda better: self._answer(request, better, early=early),
+            lambda error: self._failed_reply(request, frame, error, early),
+        )
+
+    def _failed_reply(self, request: Request, frame: Frame, error: Exception, early: bool) -> None:
+        """A stage could not say what of a reply may be seen: nothing of it may."""
+        if self._closed:
+            return
+        if not isinstance(error, VirtError):
+            _log.failure("a rule failed on a reply of {name}", failure=Failure(error), name=request.procedure.name)
+            error = errors.internal("a rule of the daemon failed; its log says why")
+        self._session.client.discard(frame)
+        self._answer(request, error_reply(frame, error), early=early)
+
+    # Events
+
+    def event(self, frame: Frame) -> None:
+        """Deliver an event, if the stages let it, after those that came before."""
+        self._events.append(frame)
+        if len(self._events) == EVENTS_WAITING_MAX:
+            self._session.pause_backends(self)
+        if not self._event_thinks:
+            self._deliver_events()
+
+    def _deliver_events(self) -> None:
+        while self._events and not self._event_thinks and not self._closed:
+            self._offer(self._events.popleft(), iter(self._stages))
+        if not self._events:
+            self._session.resume_backends(self)
+
+    def _offer(self, frame: Frame | None, stages: Any) -> None:
+        try:
+            for stage in stages:
+                if frame is None:
+                    return
+                if not stage.filters_events():
+                    continue
+                seen = stage.event(frame)
+                if seen is not None and not isinstance(seen, Frame):
+                    self._event_thinks = True
+                    self._think(seen, lambda better: self._thought_of_event(better, stages), self._lost_event)
+                    return
+                frame = seen
+        except Exception as error:
+            self._lost_event(error)
+            return
+        if frame is not None:
+            self._session.client.send(frame)
+
+    def _thought_of_event(self, frame: Frame | None, stages: Any) -> None:
+        self._event_thinks = False
+        self._offer(frame, stages)
+        self._deliver_events()
+
+    def _lost_event(self, error: Exception) -> None:
+        """Nobody could say whether the client may hear of it."""
+        if not isinstance(error, VirtError):
+            _log.failure("a rule failed on an event", failure=Failure(error))
+        if self._event_thinks:
+            self._event_thinks = False
+            self._deliver_events()
+
+    # Thinking
+
+    def _think(self, thought: Coroutine[Any, Any, Any], then: Any, failed: Any) -> None:
+        deferred = ensureDeferred(thought)
+        self._thinking.add(deferred)
+
+        def done(result: Any) -> None:
+            self._thinking.discard(deferred)
+            if self._closed:
+                return
+            if not isinstance(result, Failure):
+                then(result)
+            elif not result.check(CancelledError):
+                failed(result.value)
+            else:
+                failed(errors.internal("the call was given up"))
+
+        deferred.addBoth(done)
+        deferred.addErrback(lambda failure: _log.failure("a stage broke the pipeline", failure=failure))
+
+
+def _key(frame: Frame) -> Key:
+    return (frame.program, frame.procedure, frame.serial)
+
+
+def _plain_for(stages: Sequence[Stage]) -> Mapping[Key, int]:
+    """The calls that no stage wants to see, remembered for equal profiles."""
+    if not stages:
+        return PLAIN
+    profile = tuple((type(stage), stage.profile()) for stage in stages)
+    table = _tables.get(profile)
+    if table is None:
+        if len(_tables) >= _TABLES_MAX:
+            _tables.clear()
+        table = _tables[profile] = {
+            (program, version, number): family
+            for (program, version, number), family in PLAIN.items()
+            if not any(stage.sees(programs.BY_NUMBER[program].procedures[number]) for stage in stages)
+        }
+    return table
