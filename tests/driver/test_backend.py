@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from tests.support.toy import GUEST, UUID, ToyDriver, error_of, result_of
+from tests.support.toy import GUEST, ToyDriver, error_of, result_of
 from virtproxy.driver import ErrorCode, ErrorDomain, Identity, VirtError, lxc, qemu, remote
 from virtproxy.driver.backend import WAITING_MAX
 from virtproxy.driver.harness import DriverHarness
@@ -151,39 +151,6 @@ def test_unknown_flags_name_the_driver_and_the_function(harness: DriverHarness) 
     assert (error.code, error.domain) == (ErrorCode.INVALID_ARG, ErrorDomain.TEST)
     assert error.message == "unsupported flags (0x14) in function toyDomainGetXMLDesc"
     assert (error.str1, error.str2, error.int1, error.int2) == ("toyDomainGetXMLDesc", "flags", 0, 0)
-
-
-@pytest.mark.parametrize(
-    ("procedure", "args", "detail"),
-    [
-        (
-            remote.DOMAIN_SUSPEND,
-            remote.DomainSuspendArgs(dom=GUEST),
-            "read only access prevents virDomainSuspend",
-        ),
-        (
-            remote.DOMAIN_GET_XML_DESC,
-            remote.DomainGetXmlDescArgs(dom=GUEST, flags=1),
-            "virDomainGetXMLDesc with secure flag",
-        ),
-        (
-            remote.NETWORK_DESTROY,
-            remote.NetworkDestroyArgs(net=remote.NonnullNetwork(name="n", uuid=UUID)),
-            "read only access prevents virNetworkDestroy",
-        ),
-    ],
-)
-def test_a_read_only_client_is_refused_by_the_declaration(
-    driver: ToyDriver, procedure: Procedure[Any, Any], args: Any, detail: str
-) -> None:
-    error = error_of(DriverHarness(driver, readonly=True), procedure, args)
-    assert (error.code, error.message) == (ErrorCode.OPERATION_DENIED, f"operation forbidden: {detail}")
-
-
-def test_a_read_only_client_may_read(driver: ToyDriver) -> None:
-    harness = DriverHarness(driver, readonly=True)
-    args = remote.DomainGetXmlDescArgs(dom=GUEST, flags=0)
-    assert result_of(harness.call(remote.DOMAIN_GET_XML_DESC, args)).xml == "<domain/>"
 
 
 @pytest.mark.parametrize("cut", [0, 1, 4, 8, 20])

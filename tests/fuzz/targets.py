@@ -25,6 +25,7 @@ from virtproxy.protocol.schema import decode_error
 from virtproxy.routing.backend import Backend, BackendClient
 from virtproxy.routing.families import DRIVERS, Target
 from virtproxy.routing.router import Router
+from virtproxy.routing.rules.readonly import ReadonlyStage
 from virtproxy.routing.session import Session
 from virtproxy.rpc.client import ClientConnection
 from virtproxy.rpc.server import ServerConnection, ServerSettings
@@ -147,14 +148,14 @@ class ServerEnd:
     def _pretended(self, target: Target, flags: int, identity: Identity, client: BackendClient) -> Backend:
         return LocalBackend(self._driver, client, identity, uri=target.uri, readonly=bool(flags & 1))
 
+    def _session(self, client: ServerConnection) -> Session:
+        return Session(client, Gate("none"), self._router, Identity(uid=0), (ReadonlyStage,))
+
     def converse(self, uri: str | None, pieces: Iterable[bytes]) -> None:
         """One client's conversation; ``uri`` is opened first, None opens nothing."""
         clock = Clock()
         lost: list[ServerConnection] = []
-        connection = ServerConnection(
-            clock, ServerSettings(), lambda client: Session(client, Gate("none"), self._router, Identity(uid=0)),
-            lost.append,
-        )  # fmt: skip
+        connection = ServerConnection(clock, ServerSettings(), self._session, lost.append)
         transport = MemoryTransport(connection)
         connection.makeConnection(transport)
         asked = Asked()

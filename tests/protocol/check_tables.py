@@ -178,6 +178,9 @@ def check_procedures(file: File, values: dict[str, int]) -> None:
     same(f"{program.name} procedures", set(program.procedures), numbers)
     for row in file.table["procedures"]:
         counts["events" if row["event"] else f"{program.name} procedures"] += 1
+        if row["readonly"] not in (None, "allowed"):
+            how = "denied" if row["readonly"] == "denied" else "conditionally denied"
+            counts[f"{program.name} procedures {how} to a read-only client"] += 1
         procedure = getattr(file.module, row["name"], None)
         same(f"{row['name']} by number", program.procedures.get(row["number"]), procedure)
         if procedure is not None:

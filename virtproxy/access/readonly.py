@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The read-only gate: what a read-only connection may not call.
 
-Whoever serves calls itself asks here first (local drivers, edge procedures); another daemon behind the
-relay asks its own gate. The rule is the procedure's declaration, the text is libvirt's.
+The read-only stage of each session asks here, before any backend hears of a call. The rule is the procedure's
+declaration, the text is libvirt's.
 """
 
 from __future__ import annotations

@@ -7,9 +7,10 @@ Called by ``service`` once, before it serves anybody. A new rule is one entry he
 from __future__ import annotations
 
 from virtproxy.daemon.plan import Plan
+from virtproxy.routing.rules.readonly import ReadonlyStage
 from virtproxy.routing.stages import StageMaker
 
 
 def stage_makers(plan: Plan) -> tuple[StageMaker, ...]:
     """Return what each session of the daemon puts between its client and its backends: first the outermost."""
-    return ()
+    return (ReadonlyStage,)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A driver in this process, seen by a session as a backend: frames in, frames out.
 
-One per client and driver. It decodes, asks the read-only gate and the access decision, runs the driver's
-method, checks what the method did and encodes the answer. Every call is answered exactly once; whatever a
-driver raises becomes an error reply and never reaches the session.
+One per client and driver. It decodes, asks the access decision, runs the driver's method, checks what the method
+did and encodes the answer; what a read-only client may not call is refused before, by the session's stage. Every
+call is answered exactly once; whatever a driver raises becomes an error reply and never reaches the session.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from twisted.logger import Logger
 
 from virtproxy.access.decision import Access, EveryoneMay
 from virtproxy.access.origin import error_domain
-from virtproxy.access.readonly import refused
 from virtproxy.access.rules import rules_of
 from virtproxy.driver.base import Driver
 from virtproxy.driver.call import Call
@@ -160,9 +159,6 @@ class LocalBackend:
 
     async def _invoke(self, call: Call, args: Any) -> Any:
         procedure = call.procedure
-        denied = refused(procedure, args) if self.readonly else None
-        if denied is not None:
-            raise denied
         check_room(procedure, args)
         served = SERVED.get(procedure)
         if served is not None:

@@ -67,7 +67,8 @@ class Edge:
         if session.primary is not None:
             session.detach()
             raise errors.internal("connection already open")
-        session.flags = args.flags
+        # Read-only is for good: no later opening takes it back.
+        session.flags = args.flags | session.flags & CONNECT_RO
         if session.identity.readonly_socket:
             session.flags |= CONNECT_RO
         session.opening = True

@@ -98,16 +98,6 @@ def test_a_transient_domain_is_gone_when_it_stops(harness: DriverHarness) -> Non
     assert error.code == ErrorCode.NO_DOMAIN
 
 
-def test_a_read_only_client_changes_nothing(driver: TestDriver) -> None:
-    reader, writer = DriverHarness(driver, readonly=True), DriverHarness(driver)
-    dom = domain(reader)
-    error = error_of(reader, remote.DOMAIN_DESTROY, remote.DomainDestroyArgs(dom=dom))
-    assert (error.code, error.str2) == (ErrorCode.OPERATION_DENIED, "read only access prevents virDomainDestroy")
-    error = error_of(reader, remote.DOMAIN_CREATE_XML, remote.DomainCreateXmlArgs(xml_desc=XML.format("x"), flags=0))
-    assert error.code == ErrorCode.OPERATION_DENIED
-    assert domain(writer).id == 1
-
-
 def implemented() -> list[Procedure[Any, Any]]:
     """What the driver serves itself."""
     return [remote.PROGRAM.procedures[number] for _, number in TestDriver.methods]

@@ -14,6 +14,7 @@ from tests.support.proxy import Proxy, settle
 from virtproxy.daemon.catalogue import ROWS
 from virtproxy.daemon.locals import local_drivers
 from virtproxy.driver import VirtError, remote
+from virtproxy.routing.rules.readonly import ReadonlyStage
 from virtproxy.rpc.client import ClientConnection
 
 URI = "test:///default"
@@ -36,7 +37,7 @@ def loop() -> Any:
 @pytest.fixture
 def proxy(loop: Any) -> Iterator[Proxy]:
     """A proxy with the drivers that virtproxyd has inside."""
-    made = Proxy(loop, {}, local=local_drivers(ROWS["virtproxyd"]))
+    made = Proxy(loop, {}, local=local_drivers(ROWS["virtproxyd"]), stages=[ReadonlyStage])
     yield made
     run(made.close())
 
