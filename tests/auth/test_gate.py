@@ -3,17 +3,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
 
-from virtproxy.auth.gate import AuthSettingError, Gate, Phase, check_auth_setting
+from virtproxy.auth.gate import AUTH_TYPES, AuthSettingError, Gate, Phase, check_auth_setting
+from virtproxy.auth.login import Progress
 from virtproxy.auth.settings import DEFAULTS, KNOWN
 from virtproxy.protocol import admin, lxc, qemu, remote
 from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 from virtproxy.protocol.schema import Procedure
 
-LOGINS = [remote.AUTH_SASL_INIT, remote.AUTH_SASL_START, remote.AUTH_SASL_STEP, remote.AUTH_POLKIT]
+LOGINS: list[Procedure[Any, Any]] = [
+    remote.AUTH_SASL_INIT,
+    remote.AUTH_SASL_START,
+    remote.AUTH_SASL_STEP,
+    remote.AUTH_POLKIT,
+]
 PROCEDURES = [p for module in (remote, qemu, lxc, admin) for p in module.PROGRAM.procedures.values() if not p.event]
 OTHERS = [p for p in PROCEDURES if p not in LOGINS and p is not remote.AUTH_LIST]
 
@@ -49,9 +56,54 @@ def test_before_authentication_nothing_else_is_served() -> None:
 
 
 @pytest.mark.parametrize("auth", ["sasl", "polkit", "", "None"])
-def test_there_is_no_gate_for_what_is_not_supported(auth: str) -> None:
+def test_there_is_no_gate_without_a_login(auth: str) -> None:
     with pytest.raises(AuthSettingError, match="is not supported"):
         Gate(auth)
+
+
+class NeverLogin:
+    """A login that is not asked; counts how often it was closed."""
+
+    closed = 0
+
+    async def serve(self, procedure: Any, args: Any, identity: Any) -> Progress:
+        """Not called by a gate."""
+        raise AssertionError
+
+    def close(self) -> None:
+        """The gate is done with it."""
+        self.closed += 1
+
+
+def test_there_is_no_login_where_none_is_asked_for() -> None:
+    with pytest.raises(AuthSettingError):
+        Gate("none", login=NeverLogin())
+
+
+ROWS: dict[str, list[Procedure[Any, Any]]] = {"sasl": LOGINS[:3], "polkit": LOGINS[3:]}
+
+
+def legal(gate: Gate) -> list[Procedure[Any, Any]]:
+    """The procedures that a gate lets pass."""
+    return [procedure for procedure in PROCEDURES if gate.refuses(procedure) is None]
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_each_row_has_its_own_calls_and_one_at_a_time(row: str) -> None:
+    login, admitted = NeverLogin(), Counter[str]()
+    gate = Gate(row, login=login, admitted=lambda: admitted.update(["in"]))
+    in_order = [procedure for procedure in PROCEDURES if procedure is remote.AUTH_LIST or procedure in ROWS[row]]
+    assert (legal(gate), gate.auth_list()) == (in_order, [AUTH_TYPES[row]])
+    gate.begin()
+    assert (legal(gate), gate.authenticated) == ([remote.AUTH_LIST], False)
+    assert {refusal(gate, procedure)[0] for procedure in LOGINS} == {ErrorCode.AUTH_FAILED}
+    assert {refusal(gate, procedure)[0] for procedure in OTHERS} == {ErrorCode.RPC}
+    gate.end(complete=False)
+    assert (legal(gate), admitted, login.closed) == (in_order, Counter(), 0)
+    gate.begin()
+    gate.end(complete=True)
+    assert (legal(gate), gate.auth_list()) == ([p for p in PROCEDURES if p not in LOGINS], [0])
+    assert (admitted["in"], login.closed) == (1, 1)
 
 
 @pytest.mark.parametrize("key", DEFAULTS)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import shutil
 import socket
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ class Proxy:
         start: DaemonStarter | None = None,
         phase: Phase | None = None,
         stages: Sequence[StageMaker] = (),
+        gate: Callable[[], Gate] | None = None,
     ) -> None:
         self.reactor = reactor
         self.router = Router(reactor, mode, sockets, local or {}, start)
@@ -52,7 +53,7 @@ class Proxy:
         self.clients: list[ClientConnection] = []
         self._readonly = readonly
         self._uid = uid
-        self._phase = phase
+        self._gate = gate or (lambda: Gate("none", phase))
         self._stages = stages
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(self.path)
@@ -66,8 +67,7 @@ class Proxy:
             identity = replace(identity, uid=self._uid)
 
         def session(connection: ServerConnection) -> Session:
-            gate = Gate("none", self._phase)
-            self.sessions.append(Session(connection, gate, self.router, identity, self._stages))
+            self.sessions.append(Session(connection, self._gate(), self.router, identity, self._stages))
             return self.sessions[-1]
 
         connection = ServerConnection(self.reactor, ServerSettings(), session)

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from virtproxy import errors
+from virtproxy.auth.login import Login
 from virtproxy.auth.settings import AuthSettingError, check_auth_setting
 from virtproxy.errors import VirtError
 from virtproxy.protocol import remote
@@ -26,6 +27,7 @@ class Phase(enum.Enum):
     """How far a client has come."""
 
     WAITING = "has to authenticate"
+    LOGGING_IN = "a login call is being served"
     OPEN = "authenticated"
 
 
@@ -33,15 +35,22 @@ class Move(enum.Enum):
     """The kinds of calls the gate tells apart."""
 
     LIST = "asks which authentication there is"
-    LOGIN = "authenticates"
+    LOGIN = "authenticates as its row has it"
+    OTHER_LOGIN = "authenticates in a way that is not offered"
     OTHER = "anything else"
 
 
 # remote_auth_type: what AUTH_LIST answers for a row.
 AUTH_TYPES: Mapping[str, int] = MappingProxyType({"none": 0, "sasl": 1, "polkit": 2})
 
-# The phase in which a client of each row begins.
-_FIRST_PHASE: Mapping[str, Phase] = MappingProxyType({"none": Phase.OPEN})
+# The calls by which a client of each row logs in; one whose row has none is in at once.
+_LOGINS: Mapping[str, frozenset[Procedure[Any, Any]]] = MappingProxyType(
+    {
+        "none": frozenset(),
+        "sasl": frozenset({remote.AUTH_SASL_INIT, remote.AUTH_SASL_START, remote.AUTH_SASL_STEP}),
+        "polkit": frozenset({remote.AUTH_POLKIT}),
+    }
+)
 
 
 def _allowed() -> None:
@@ -60,9 +69,15 @@ def _no_such_login() -> VirtError:
 _LEGAL: Mapping[tuple[Phase, Move], Callable[[], VirtError | None]] = MappingProxyType(
     {
         (Phase.WAITING, Move.LIST): _allowed,
-        (Phase.WAITING, Move.LOGIN): _no_such_login,
+        (Phase.WAITING, Move.LOGIN): _allowed,
+        (Phase.WAITING, Move.OTHER_LOGIN): _no_such_login,
+        (Phase.LOGGING_IN, Move.LIST): _allowed,
+        # One at a time: the answer to the first decides what the second could mean.
+        (Phase.LOGGING_IN, Move.LOGIN): _no_such_login,
+        (Phase.LOGGING_IN, Move.OTHER_LOGIN): _no_such_login,
         (Phase.OPEN, Move.LIST): _allowed,
         (Phase.OPEN, Move.LOGIN): _no_such_login,
+        (Phase.OPEN, Move.OTHER_LOGIN): _no_such_login,
         (Phase.OPEN, Move.OTHER): _allowed,
     }
 )
@@ -71,17 +86,27 @@ _LEGAL: Mapping[tuple[Phase, Move], Callable[[], VirtError | None]] = MappingPro
 class Gate:
     """One client's way through authentication, from connecting to being let in."""
 
-    __slots__ = ("_phase", "_row")
+    __slots__ = ("_admitted", "_phase", "_row", "login")
 
-    def __init__(self, auth: str = "none", phase: Phase | None = None) -> None:
-        """A gate of row `auth`; `phase` only where the client is known to stand elsewhere than at its start.
+    def __init__(
+        self,
+        auth: str = "none",
+        phase: Phase | None = None,
+        *,
+        login: Login | None = None,
+        admitted: Callable[[], None] = lambda: None,
+    ) -> None:
+        """A gate of row `auth`, whose clients log in by `login`; `admitted` is called when one has.
 
-        AuthSettingError if this version has no such row.
+        `phase` only where the client is known to stand elsewhere than at its start. AuthSettingError if there is no
+        such row, or if it needs a login and has none: nobody comes in by mistake.
         """
-        if auth not in _FIRST_PHASE:
+        if auth not in _LOGINS or (login is None) is not (auth == "none"):
             raise AuthSettingError(f'authentication "{auth}" is not supported by this version')
         self._row = auth
-        self._phase = phase or _FIRST_PHASE[auth]
+        self._phase = phase or (Phase.OPEN if login is None else Phase.WAITING)
+        self._admitted = admitted
+        self.login = login
 
     @property
     def authenticated(self) -> bool:
@@ -89,16 +114,33 @@ class Gate:
         return self._phase is Phase.OPEN
 
     def auth_list(self) -> list[int]:
-        """What AUTH_LIST answers: exactly one type, that of the socket the client came in on."""
-        return [AUTH_TYPES[self._row]]
+        """What AUTH_LIST answers: exactly one type, that of the socket the client came in on; none once it is in."""
+        return [AUTH_TYPES["none" if self.authenticated else self._row]]
 
     def refuses(self, procedure: Procedure[Any, Any]) -> VirtError | None:
         """The error that answers a call of `procedure` now, or None if the gate lets it pass."""
-        answer = _LEGAL.get((self._phase, _move(procedure)), _authentication_required)
+        answer = _LEGAL.get((self._phase, self._move(procedure)), _authentication_required)
         return answer()
 
+    def _move(self, procedure: Procedure[Any, Any]) -> Move:
+        if procedure.needs_auth:
+            return Move.OTHER
+        if procedure is remote.AUTH_LIST:
+            return Move.LIST
+        return Move.LOGIN if procedure in _LOGINS[self._row] else Move.OTHER_LOGIN
 
-def _move(procedure: Procedure[Any, Any]) -> Move:
-    if procedure.needs_auth:
-        return Move.OTHER
-    return Move.LIST if procedure is remote.AUTH_LIST else Move.LOGIN
+    def begin(self) -> None:
+        """A login call is being served from now on."""
+        self._phase = Phase.LOGGING_IN
+
+    def end(self, *, complete: bool) -> None:
+        """The login call has its answer, by which the client is let in or not."""
+        self._phase = Phase.OPEN if complete else Phase.WAITING
+        if complete:
+            self.close()
+            self._admitted()
+
+    def close(self) -> None:
+        """The client is gone, or needs no login any more."""
+        if self.login is not None:
+            self.login.close()

@@ -14,12 +14,12 @@ from functools import partial
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from virtproxy.auth.gate import Gate
 from virtproxy.auth.peercred import identity_of_unix
 from virtproxy.daemon.clients import Clients
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
 from virtproxy.daemon.listeners import Listeners, inet_name
 from virtproxy.daemon.locals import local_drivers
+from virtproxy.daemon.logins import Logins
 from virtproxy.daemon.plan import Plan
 from virtproxy.daemon.rules import stage_makers
 from virtproxy.daemon.session_starts import start_daemon
@@ -56,6 +56,7 @@ class Service:
             keepalive_count=settings.number("keepalive_count"),
         )
         self._stages = stage_makers(plan)
+        self._logins = Logins(plan, reactor)
         self.listeners = Listeners(reactor, settings.number("max_queued_clients"), self._accepted)
         self.clients = Clients(
             settings.number("max_clients"), settings.number("max_anonymous_clients"), self._accept, changed
@@ -145,7 +146,7 @@ class Service:
 
     def _connection(self, number: int, auth: str, identity: Identity) -> ServerConnection:
         """Return the connection of a client that is known by now."""
-        gate = Gate(self._plan.settings.text(auth) or "none")
+        gate = self._logins.gate(auth, identity, partial(self.clients.authenticated, number))
         connection = ServerConnection(
             self._reactor,
             self._settings,

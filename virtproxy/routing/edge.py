@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The procedures that a daemon answers itself: opening and closing, features, identity.
+"""The procedures that a daemon answers itself: logins, opening and closing, features, identity.
 
 The session offers every call that needs thought; what this file does not serve is forwarded. The
 `edge` of each declaration names the method.
@@ -16,7 +16,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from virtproxy import errors
+from virtproxy.auth.login import Login, LoginRefused
 from virtproxy.errors import VirtError
+from virtproxy.identity import Identity
 from virtproxy.protocol import features, remote
 from virtproxy.protocol.schema import Family, Procedure
 from virtproxy.routing.answers import reply_to
@@ -51,13 +53,47 @@ class Edge:
         """The client is gone: nobody waits for what is under way."""
         if self._under_way is not None:
             self._under_way.cancel()
+        self._session.gate.close()
 
     # Authentication
 
     def _auth(self, frame: Frame, procedure: Procedure[Any, Any]) -> bool:
-        types = self._session.gate.auth_list()
-        self._reply(frame, encode(remote.AuthListRet(types=[remote.AuthType(kind) for kind in types])))
+        gate = self._session.gate
+        if procedure is remote.AUTH_LIST:
+            types = [remote.AuthType(kind) for kind in gate.auth_list()]
+            self._reply(frame, encode(remote.AuthListRet(types=types)))
+        elif gate.login is not None:
+            args = _arguments(procedure, frame)
+            gate.begin()
+            self._run(self._log_in(gate.login, frame, procedure, args), frame, lambda: None)
         return True
+
+    async def _log_in(self, login: Login, frame: Frame, procedure: Procedure[Any, Any], args: Any) -> None:
+        session = self._session
+        try:
+            progress = await login.serve(procedure, args, session.identity)
+        except LoginRefused as refusal:
+            who = session.identity.describe()
+            self._log.warn("the login of {who} failed: {why}", who=who, why=refusal.why)
+            session.gate.end(complete=False)
+            raise
+        except BaseException:
+            session.gate.end(complete=False)
+            raise
+        if progress.identity is None:
+            session.gate.end(complete=False)
+        else:
+            self._admit(progress.identity)
+        if progress.layer is not None:
+            session.client.protect_after(frame.serial, progress.layer)
+        self._reply(frame, encode(progress.reply))
+
+    def _admit(self, identity: Identity) -> None:
+        """The client is who it says: everything that depends on that is worked out anew."""
+        self._session.identity = identity
+        self._session.gate.end(complete=True)
+        self._session.refresh()
+        self._log.info("a client logged in: {who}", who=identity.describe())
 
     # Opening and closing
 

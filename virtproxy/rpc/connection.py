@@ -18,7 +18,8 @@ from twisted.python.failure import Failure
 from virtproxy.rpc import keepalive
 from virtproxy.rpc.keepalive import Keepalive
 from virtproxy.rpc.reactor import Clock
-from virtproxy.wire.frame import MESSAGE, Frame
+from virtproxy.rpc.security_layer import LayerError, ProtectedTransport, SecurityLayer
+from virtproxy.wire.frame import MESSAGE, REPLY, Frame
 from virtproxy.wire.framer import DIVERT_MIN, FrameError, Framer, Piece, Sink
 
 
@@ -48,6 +49,7 @@ class Connection:
         )
         self._transport: Transport | None = None
         self._reason: str | None = None
+        self._layer: SecurityLayer | None = None
         self.closed = False
         # Both are bound once, by the end that builds on this: they are the hot path.
         self.receiver: Callable[[Frame], None] = self.frame_received
@@ -90,6 +92,14 @@ class Connection:
     def dataReceived(self, data: bytes) -> None:
         """Bytes came; a peer that does not speak the protocol is cut off."""
         self._keepalive.heard = True
+        if self._layer is not None:
+            try:
+                data = self._layer.decode(data)
+            except LayerError as failure:
+                self.abort(f"broken security layer: {failure}")
+                return
+            if not data:
+                return
         try:
             frames = self._framer.feed(data)
         except FrameError as failure:
@@ -165,6 +175,39 @@ class Connection:
         else:
             with_fds(frame.raw, frame.fds)
 
+    @property
+    def ssf(self) -> int:
+        """The strength in bits of the security layer, 0 without."""
+        return 0 if self._layer is None else self._layer.ssf
+
+    def protect_after(self, serial: int, layer: SecurityLayer) -> None:
+        """Send the reply with `serial`, which comes next, as it is, and put `layer` around everything after it."""
+        plain = self._write
+
+        def write(data: Piece) -> None:
+            plain(data)
+            if _is_reply_to(serial, data):
+                self.protect(layer)
+
+        self._write = write
+
+    def protect(self, layer: SecurityLayer) -> None:
+        """Put `layer` around every byte from now on, both ways; not for a server, whose reply is still to be sent."""
+        if self._transport is None or self.closed:
+            return
+        if self.unprotected:
+            # It was sent by somebody who did not wait for the layer, perhaps not by the peer at all.
+            self.abort("it sent more before the security layer was there")
+            return
+        self._layer = layer
+        self._transport = ProtectedTransport(self._transport, layer)
+        self._write = self._transport.write
+
+    @property
+    def unprotected(self) -> bool:
+        """Whether something came that was not yet looked at."""
+        return self._framer.missing != 0
+
     def hold(self, why: object) -> None:
         """Stop reading until each `why` that was held is released."""
         self._holds.add(why)
@@ -227,6 +270,10 @@ class Connection:
 
     def _write_nowhere(self, data: Piece) -> None:
         """Before there is a transport, and after: the peer is not there to read it."""
+
+
+def _is_reply_to(serial: int, data: Piece) -> bool:
+    return int.from_bytes(data[16:20], "big") == REPLY and int.from_bytes(data[20:24], "big") == serial
 
 
 def _in_words(reason: Failure) -> str:

@@ -111,6 +111,11 @@ class ServerConnection(Connection):
         if len(self._waiting) < self._max_requests:
             self.release("requests")
 
+    @property
+    def unprotected(self) -> bool:
+        """Whether something came that was not yet looked at; calls over the limit are such."""
+        return bool(self._waiting) or super().unprotected
+
     def unread(self) -> None:
         """The client does not read: it gets no more answers, and may ask no more."""
         self.hold("unread")
