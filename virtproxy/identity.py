@@ -15,7 +15,9 @@ class Identity:
     """What is known about a caller; None where it is not known. Ids and pid as the kernel gave them.
 
     `process_start_time` is in clock ticks after boot (field 22 of /proc/PID/stat); `address` is the
-    peer's address as text, for logs.
+    peer's address as text, for logs. `sasl_mechanism` is the one that proved `sasl_user` ("GSSAPI"); `x509_sans` are
+    the alternative names of the certificate that `x509_dname` is of ("DNS:host", "email:user@host", "URI:spiffe://...",
+    "IP:192.0.2.1").
     """
 
     transport: str = "unix"
@@ -30,6 +32,8 @@ class Identity:
     sasl_user: str | None = None
     x509_dname: str | None = None
     selinux_context: str | None = None
+    sasl_mechanism: str | None = None
+    x509_sans: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """One phrase for logs and audit: who, and over what."""

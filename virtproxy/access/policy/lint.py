@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What in a policy is allowed and yet hardly meant: rules that do nothing, and things that are easily overlooked.
+
+`document.py` calls it for a policy without errors; the warnings go to `virtproxy policy check` and to the log.
+"""
+
+from __future__ import annotations
+
+from virtproxy.access.policy.permissions import ALL, REACH, Permission
+from virtproxy.access.policy.policy import Policy
+from virtproxy.access.policy.positions import Path
+from virtproxy.access.policy.rules import Grant, Rule
+from virtproxy.access.policy.source import Source
+from virtproxy.access.policy.things import Things
+
+
+def warn(policy: Policy, source: Source) -> None:
+    """Note the warnings in the source."""
+    for number, grant in enumerate(policy.grants):
+        _about_grant(source, ("grant", number), grant, policy)
+    for number, deny in enumerate(policy.denies):
+        _about_things(source, ("deny", number), deny.on, deny.permissions, deny.permissions)
+    _about_whole(source, policy)
+
+
+def _about_grant(source: Source, place: Path, grant: Grant, policy: Policy) -> None:
+    given = frozenset[Permission]().union(*(part.permissions for part in grant.parts()))
+    _about_things(source, place, grant.on, given, given - REACH or given)
+    for deny in policy.denies:
+        if not deny.on and _covers(deny, grant) and given <= deny.permissions:
+            source.warn(place, f"can never grant anything: {deny.title} takes it all away")
+    twins = [other for other in policy.grants if other is not grant and _same(other, grant)]
+    if twins and twins[0].line < grant.line:
+        source.warn(place, f"says the same as {twins[0].title}")
+    if any(role.documents for role in grant.roles) and grant.on:
+        what = "admin on some things only may not lay claim to anything in documents: add a [[documents]]"
+        source.warn((*place, "on"), what)
+
+
+def _about_things(
+    source: Source, place: Path, on: tuple[Things, ...], given: frozenset[Permission], aimed: frozenset[Permission]
+) -> None:
+    kinds = {kind for kind, _ in aimed}
+    for number, things in enumerate(on):
+        if things.kinds and not things.kinds & {kind for kind, _ in given}:
+            wrong = ", ".join(sorted(things.kinds))
+            source.warn((*place, "on", number), f"none of the permissions here is about {wrong}")
+        elif things.kinds and not things.kinds & kinds:
+            source.warn((*place, "on", number), "only lets the connection be used: no permission is about these things")
+
+
+def _about_whole(source: Source, policy: Policy) -> None:
+    if not policy.grants:
+        source.warn((), "grants nothing to anybody: all calls will be refused")
+    elif not any(part.permissions >= ALL and not grant.on for grant in policy.grants for part in grant.parts()):
+        source.warn((), 'nobody is an admin of everything: give it to somebody, such as to = ["user:root"]')
+    owners = [grant for grant in policy.grants if any(role.owned for role in grant.roles)]
+    if owners and not policy.documents:
+        source.warn(
+            (), "lets some own things, yet has no [[documents]]: they cannot define a guest with a disk or a network"
+        )
+
+
+def _covers(one: Rule, other: Rule) -> bool:
+    """Whether every caller that `other` is for is one of `one`'s, as far as names tell."""
+    names = {subject.name for subject in one.to}
+    return not one.but and ("everyone" in names or {subject.name for subject in other.to} <= names)
+
+
+def _same(one: Grant, other: Grant) -> bool:
+    return (
+        {subject.name for subject in one.to} == {subject.name for subject in other.to}
+        and {subject.name for subject in one.but} == {subject.name for subject in other.but}
+        and set(one.roles) == set(other.roles)
+        and one.permissions == other.permissions
+        and set(one.on) == set(other.on)
+    )
