@@ -3,8 +3,8 @@
 
 A developer's script: ``python tests/protocol/check_tables.py TABLES_DIR`` prints what was compared and every
 difference, and exits with 1 if there is one. The tables are JSON files (remote.json, qemu.json, lxc.json,
-admin.json, keepalive.json, net.json, errors.json, features.json, enums.json) as the names used below show; nothing
-of the project reads them otherwise.
+admin.json, keepalive.json, net.json, errors.json, features.json, enums.json, acl.json) as the names used below show;
+nothing of the project reads them otherwise.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from virtproxy.access import acl, details
 from virtproxy.protocol import admin, common, enums, errors, features, keepalive, lxc, net, qemu, remote
 from virtproxy.protocol.schema import NOT_APPLICABLE, Procedure, ReadonlyRule
 from virtproxy.wire import limits
@@ -278,6 +279,21 @@ def check_features(table: Table) -> None:
     same("supported by driver", ours, theirs)
 
 
+def check_acl(table: Table, usage_types: dict[str, int]) -> None:
+    """Compare kinds, permissions, actions and details of access rules."""
+    same("kinds of access rules", set(acl.KINDS), set(table["objects"]))
+    for name, row in table["objects"].items():
+        kind = acl.KINDS[name]
+        counts["permissions"] += len(row["permissions"])
+        same(f"polkit type of {name}", kind.polkit_type, row["polkit_type"])
+        same(f"attributes of {name}", ["connect_driver", *kind.attributes], row["attributes"])
+        ours = {key: {"action": kind.action(key), "anonymous": free} for key, free in kind.permissions.items()}
+        same(f"permissions of {name}", ours, row["permissions"])
+    usage = {usage_types[key]: attribute for key, attribute in table["secret_usage_attribute"].items()}
+    same("attributes of secrets", details.SECRET_USAGE_ATTRIBUTE, usage)
+    same("login actions", acl.LOGIN_ACTIONS, {key: row["allow_any"] for key, row in table["login_actions"].items()})
+
+
 def enum_modules() -> Iterator[ModuleType]:
     """Every module of the enums package."""
     for info in pkgutil.iter_modules(enums.__path__):
@@ -328,6 +344,7 @@ def main(directory: Path) -> int:
     check_events(tables["remote"])
     check_errors(tables["errors"])
     check_features(tables["features"])
+    check_acl(tables["acl"], tables["enums"]["enums"]["virSecretUsageType"])
     check_enums(tables["enums"])
     same("types that no table has", declared, set())
     print(", ".join(f"{number} {what}" for what, number in counts.items()))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """libvirt's permissions by kind of object, and the patterns that a policy writes for several of them.
 
-A permission is written "domain:start". The names are those of libvirt's access rules, which the declarations of the
-procedures use (`tests/access/policy/test_permissions.py` compares them). Nothing here knows who has which.
+A permission is written "domain:start"; the names are those of libvirt's access rules (`access.acl`), which the
+declarations of the procedures use. Nothing here knows who has which.
 """
 
 from __future__ import annotations
@@ -10,28 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from virtproxy.access import acl
+
 # Kind and permission: ("domain", "start").
 Permission = tuple[str, str]
 
-_NAMES = {
-    "connect": "getattr read write search_domains search_networks search_storage_pools search_node_devices"
-    " search_interfaces search_secrets search_nwfilters search_nwfilter_bindings detect_storage_pools pm_control"
-    " interface_transaction",
-    "domain": "getattr read write read_secure start stop reset save delete migrate checkpoint snapshot suspend"
-    " hibernate core_dump pm_control init_control inject_nmi send_input send_signal fs_trim fs_freeze block_read"
-    " block_write mem_read open_graphics open_device screenshot open_namespace set_time set_password",
-    "interface": "getattr read write save delete start stop",
-    "network": "getattr read write save delete start stop search_ports",
-    "network_port": "getattr read write create delete",
-    "node_device": "getattr read write start stop detach delete save",
-    "nwfilter": "getattr read write save delete",
-    "nwfilter_binding": "getattr read create delete",
-    "secret": "getattr read write read_secure save delete",
-    "storage_pool": "getattr read write save delete start stop refresh search_storage_vols format",
-    "storage_vol": "getattr read create delete format resize data_read data_write",
-}
-
-PERMISSIONS: Mapping[str, tuple[str, ...]] = {kind: tuple(names.split()) for kind, names in _NAMES.items()}
+PERMISSIONS: Mapping[str, tuple[str, ...]] = {name: tuple(kind.permissions) for name, kind in acl.KINDS.items()}
 KINDS = tuple(PERMISSIONS)
 ALL = frozenset((kind, name) for kind, names in PERMISSIONS.items() for name in names)
 SPELLED = tuple(f"{kind}:{name}" for kind, names in PERMISSIONS.items() for name in names)
