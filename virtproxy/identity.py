@@ -35,6 +35,11 @@ class Identity:
     sasl_mechanism: str | None = None
     x509_sans: tuple[str, ...] = ()
 
+    @property
+    def is_process(self) -> bool:
+        """Whether it is a process of this host that is known for good: what polkit can be asked about."""
+        return bool(self.pid) and self.process_start_time is not None and self.uid is not None
+
     def describe(self) -> str:
         """One phrase for logs and audit: who, and over what."""
         parts = []

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Questions to polkit: may this process do that action.
+
+The login of UNIX clients and the access driver ask through one `Authority` a daemon. Which action and which details
+is theirs to say; here is how it is asked, for how long, and what becomes of a question that nobody waits for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from jeepney import DBusAddress, new_method_call  # type: ignore[import-untyped]
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.logger import Logger
+
+from virtproxy.auth.dbus import BusError, SystemBus
+from virtproxy.identity import Identity
+from virtproxy.rpc.reactor import Clock
+
+_AUTHORITY = DBusAddress(
+    "/org/freedesktop/PolicyKit1/Authority", "org.freedesktop.PolicyKit1", "org.freedesktop.PolicyKit1.Authority"
+)
+_PEER = _AUTHORITY.with_interface("org.freedesktop.DBus.Peer")
+_ALLOW_USER_INTERACTION = 1
+# The log says at most this often that polkit cannot be asked: clients that knock must not fill it.
+_SAY_AGAIN_SECONDS = 60.0
+_ADVICE = "install polkitd and dbus (Debian packages of these names) and see that both run"
+
+
+class PolkitUnavailable(Exception):
+    """Polkit gave no answer; the log has the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What polkit says. `challenge`: a password would help, and there was no agent to ask for it."""
+
+    authorized: bool
+    challenge: bool = False
+    dismissed: bool = False
+
+
+class Authority:
+    """Polkit on the system bus. `seconds`: how long a question may take that no human is asked for."""
+
+    _log = Logger()
+
+    def __init__(self, bus: SystemBus, clock: Clock, seconds: float) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._seconds = seconds
+        self._numbers = count(1)
+        self._said_at: float | None = None
+
+    async def check(
+        self, identity: Identity, action: str, details: Mapping[str, str], *, interactive: bool = False
+    ) -> Verdict:
+        """Ask whether the caller may do `action`; `interactive` lets polkit ask a human, who may take long.
+
+        A caller that is no process of this host is not authorized. PolkitUnavailable if there is no answer.
+        Cancelling takes the question back.
+        """
+        if not identity.is_process:
+            return Verdict(False)
+        number = f"virtproxy-{next(self._numbers)}"
+        flags = _ALLOW_USER_INTERACTION if interactive else 0
+        body = (_subject(identity), action, dict(details), flags, number)
+        question = new_method_call(_AUTHORITY, "CheckAuthorization", "(sa{sv})sa{ss}us", body)
+        try:
+            answer = await (self._patient(question) if interactive else self._bus.call(question, self._seconds))
+        except CancelledError:
+            self._take_back(number)
+            raise
+        except BusError as failure:
+            if not failure.name:
+                self._take_back(number)
+            raise self._unavailable(failure) from None
+        return _verdict(answer)
+
+    async def permits(self, identity: Identity, action: str, details: Mapping[str, str]) -> bool:
+        """The answer of `check` in one word; no answer is a no. What the access driver asks."""
+        try:
+            return (await self.check(identity, action, details)).authorized
+        except PolkitUnavailable:
+            return False
+
+    async def _patient(self, question: Any) -> Any:
+        """Wait for a human as long as it takes, and for polkit only while it shows signs of life."""
+        answer = ensureDeferred(self._bus.call(question, None))
+        stuck: list[BusError] = []
+        watch = ensureDeferred(self._watch(answer, stuck))
+        try:
+            return await answer
+        except CancelledError:
+            if stuck:
+                raise stuck[0] from None
+            raise
+        finally:
+            if not stuck:
+                watch.cancel()
+
+    async def _watch(self, answer: Deferred[Any], stuck: list[BusError]) -> None:
+        """Give `answer` up, and note why, when polkit does not answer a ping; until this is cancelled."""
+        try:
+            while True:
+                await _pause(self._clock, self._seconds)
+                await self._bus.call(new_method_call(_PEER, "Ping"), self._seconds)
+        except CancelledError:
+            return
+        except BusError as failure:
+            stuck.append(failure)
+            answer.cancel()
+
+    def _take_back(self, number: str) -> None:
+        self._bus.tell(new_method_call(_AUTHORITY, "CancelCheckAuthorization", "s", (number,)))
+
+    def _unavailable(self, failure: BusError) -> PolkitUnavailable:
+        now = self._clock.seconds()
+        if self._said_at is None or now - self._said_at >= _SAY_AGAIN_SECONDS:
+            self._said_at = now
+            self._log.error("polkit cannot be asked: {reason}; {advice}", reason=failure, advice=_ADVICE)
+        return PolkitUnavailable(str(failure))
+
+
+def _verdict(answer: Any) -> Verdict:
+    authorized, challenge, details = answer[0]
+    return Verdict(bool(authorized), bool(challenge), bool(details.get("polkit.dismissed")))
+
+
+def _pause(clock: Clock, seconds: float) -> Deferred[None]:
+    pause: Deferred[None] = Deferred(lambda _: timer.cancel())
+    timer = clock.callLater(seconds, pause.callback, None)
+    return pause
+
+
+def _subject(identity: Identity) -> tuple[str, dict[str, tuple[str, int | None]]]:
+    """How polkit is told of a process; a user's number has a sign there."""
+    uid = identity.uid or 0
+    signed = uid - (1 << 32) if uid >= 1 << 31 else uid
+    facts = {"pid": ("u", identity.pid), "start-time": ("t", identity.process_start_time), "uid": ("i", signed)}
+    return "unix-process", facts
