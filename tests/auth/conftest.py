@@ -15,7 +15,7 @@ from tests.support.pki import AUTHORITY_USAGE, SERVER, Authority, Leaf, pem, usa
 # What each client's certificate is like. "other" is signed by an authority of the
 # same name that is not ours, "weak" has a small key.
 CLIENTS = {
-    "good": Leaf(name="good"),
+    "good": Leaf(name="good", hosts=(x509.DNSName("Good.Example"),)),
     "plain": Leaf(name="plain", purposes=None, key_usage=None),
     "expired": Leaf(name="expired", days=(-9, -1)),
     "future": Leaf(name="future", days=(5, 30)),

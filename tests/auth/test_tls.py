@@ -83,6 +83,7 @@ async def test_lets_a_valid_certificate_in(opened: Open, pki: Path, how: Knock, 
     assert await knock(how, port, pki, stem) == ACCEPTED
     (identity,) = port.identities
     assert (identity.transport, identity.x509_dname) == ("tls", f"C=GB,O=Org\\, Inc,CN={stem}")
+    assert identity.x509_sans == (("DNS:good.example",) if stem == "good" else ())
     assert identity.address.startswith("127.0.0.1:")
 
 

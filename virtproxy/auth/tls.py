@@ -118,14 +118,14 @@ class ServerHandshake(Handshake):
                 why="; ".join(problems),
                 certificate=self._shown_certificate(),
             )
-        self._accept(None if problems else peer.name)
+        self._accept(None if problems else peer.name, () if problems else peer.sans)
 
-    def _accept(self, name: str | None) -> None:
+    def _accept(self, name: str | None, sans: tuple[str, ...]) -> None:
         self.done()
         shown = self._shown_certificate()
         self._log.debug("TLS client {address} with {certificate} accepted", address=self._address, certificate=shown)
         self.transport.write(ACCEPTED)  # type: ignore[no-untyped-call]  # Twisted has no types here
-        identity = Identity(transport="tls", address=self._address, x509_dname=name)
+        identity = Identity(transport="tls", address=self._address, x509_dname=name, x509_sans=sans)
         self.transport.hand_over(self._protocol_for(identity))
 
     def failed(self, why: str | None, reason: Failure) -> None:

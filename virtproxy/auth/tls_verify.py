@@ -10,6 +10,7 @@ from __future__ import annotations
 from cryptography import x509
 from OpenSSL import SSL, crypto
 
+from virtproxy.auth.alternative_names import alternative_names
 from virtproxy.auth.certificate_rules import end_problems
 from virtproxy.auth.distinguished_name import name_allowed, subject_of
 
@@ -57,13 +58,15 @@ _LOG_MAX = 1024
 class PeerCertificate:
     """What became known about the peer's certificate during one handshake."""
 
-    __slots__ = ("_leaf_seen", "_problems", "name")
+    __slots__ = ("_leaf_seen", "_problems", "name", "sans")
 
     def __init__(self) -> None:
         self._problems: list[str] = []
         self._leaf_seen = False
         # Its distinguished name, known as soon as it was seen, whatever became of it.
         self.name: str | None = None
+        # Its alternative names, known once it was judged.
+        self.sans: tuple[str, ...] = ()
 
     def saw(self, certificate: crypto.X509, code: int, depth: int) -> None:
         """Take what OpenSSL says of one certificate of the chain; depth 0 is the peer's own."""
@@ -85,6 +88,7 @@ class PeerCertificate:
         self.name = _name_or_none(certificate)
         if self.name is None:
             return ["its distinguished name is empty or malformed"]
+        self.sans = alternative_names(certificate)
         found = self._problems + end_problems(certificate, end)
         if not self._leaf_seen:
             found.append("it was not verified")

@@ -131,7 +131,12 @@ class Subjects:
                 self._source.error(place, problem)
                 return None
         self.uses_groups |= key == "group"
-        return BY_TEXT[key]([text for _, text in found])
+        return BY_TEXT[key]([_as_known(key, text) for _, text in found])
+
+
+def _as_known(key: str, text: str) -> str:
+    """The text in the form in which a caller's is known."""
+    return f"DNS:{text[4:].lower()}" if key == "san" and text.startswith("DNS:") else text
 
 
 def _problem(key: str, text: str) -> str | None:
