@@ -127,6 +127,7 @@ _LIBVIRT = (
 _OWN = (
     _texts("backend_sockets"),
     _uint("busy_poll_us", 50, 0, 1000),
+    _text("policy_file", None),
 )
 
 KEYS: dict[str, Key] = {key.name: key for key in _LIBVIRT + _OWN}

@@ -20,10 +20,12 @@ from virtproxy.daemon.failure import ExitCode, StartupError
 from virtproxy.daemon.log_settings import LogSettings, log_settings
 from virtproxy.daemon.options import DaemonOptions
 from virtproxy.daemon.paths import Places, places
+from virtproxy.daemon.policy_file import policy_of, policy_warnings
 from virtproxy.daemon.settings import Settings, load
 from virtproxy.daemon.sockets import check_inet, check_unix
 
 if TYPE_CHECKING:
+    from virtproxy.access.policy.decider import PolicyDecider
     from virtproxy.auth.tls import ServerTls
 
 _UUID = re.compile(r"\s*[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\s*")
@@ -31,7 +33,10 @@ _UUID = re.compile(r"\s*[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\s*"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A checked start. ``tls`` is None when no endpoint speaks TLS; ``warnings`` are for the log."""
+    """A checked start. ``tls`` is None when no endpoint speaks TLS; ``warnings`` are for the log.
+
+    ``policy`` decides what clients may do; None without a policy_file.
+    """
 
     row: Row
     places: Places
@@ -44,6 +49,7 @@ class Plan:
     pid_file: str
     timeout: int
     warnings: tuple[str, ...] = field(default=())
+    policy: PolicyDecider | None = None
 
 
 def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> Plan:
@@ -57,6 +63,7 @@ def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> P
     inet = endpoints.inet_endpoints(settings) if options.listens else []
     unix = endpoints.unix_endpoints(settings, where)
     tls, tls_warnings = _tls(settings, where) if any(endpoint.transport == "tls" for endpoint in inet) else (None, [])
+    policy = policy_of(settings)
     return Plan(
         row=row,
         places=where,
@@ -68,7 +75,8 @@ def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> P
         tls=tls,
         pid_file=options.pid_file or where.pid_file(row),
         timeout=options.timeout,
-        warnings=(*settings.warnings, *_without_effect(settings), *tls_warnings),
+        warnings=(*settings.warnings, *_without_effect(settings), *tls_warnings, *policy_warnings(policy)),
+        policy=policy,
     )
 
 

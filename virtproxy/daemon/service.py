@@ -21,6 +21,7 @@ from virtproxy.daemon.listeners import Listeners, inet_name
 from virtproxy.daemon.locals import local_drivers
 from virtproxy.daemon.logins import Logins
 from virtproxy.daemon.plan import Plan
+from virtproxy.daemon.policy_file import policy_file
 from virtproxy.daemon.rules import stage_makers
 from virtproxy.daemon.session_starts import start_daemon
 from virtproxy.daemon.watched import Watched
@@ -64,6 +65,9 @@ class Service:
         # By client number: what ends it.
         self._ends: dict[int, Callable[[str], None]] = {}
         self._stopping: Deferred[None] | None = None
+        # By client number: what is asked anew when the rules change.
+        self._sessions: dict[int, Session] = {}
+        self._policy_file = None if plan.policy is None else policy_file(plan.policy, reactor, self._rules_changed)
 
     def open(self) -> None:
         """Listen, without accepting yet. Raises SocketError."""
@@ -71,11 +75,15 @@ class Service:
 
     def start(self) -> None:
         """Accept clients."""
+        if self._policy_file is not None:
+            self._policy_file.start()
         self.listeners.resume()
 
     async def stop(self) -> None:
         """Accept nobody more, remove the sockets and say farewell to every client."""
         self.listeners.close()
+        if self._policy_file is not None:
+            self._policy_file.stop()
         await self._say_farewell()
         # Connections that outlived the farewell still use it; the end of the reactor is theirs too.
         if not self._ends:
@@ -150,7 +158,7 @@ class Service:
         connection = ServerConnection(
             self._reactor,
             self._settings,
-            lambda client: Session(client, gate, self._router, identity, self._stages),
+            lambda client: self._session(number, Session(client, gate, self._router, identity, self._stages)),
             lambda client: self._left(number),
         )
         self._ends[number] = connection.close
@@ -158,7 +166,17 @@ class Service:
             self.clients.authenticated(number)
         return connection
 
+    def _session(self, number: int, session: Session) -> Session:
+        self._sessions[number] = session
+        return session
+
+    def _rules_changed(self) -> None:
+        """Let what was granted and is no more act at once."""
+        for session in list(self._sessions.values()):
+            session.refresh()
+
     def _left(self, number: int) -> None:
+        self._sessions.pop(number, None)
         if self._ends.pop(number, None) is not None:
             self._log.debug("client {number} is gone", number=number)
         self.clients.left(number)

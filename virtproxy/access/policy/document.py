@@ -65,6 +65,7 @@ class _Reader:
         subjects, roles = self.subjects.read_all(), self.roles.read_all()
         return Policy(
             path=self.source.path,
+            digest=self.source.digest,
             report=mode == "report",
             subjects=subjects,
             roles=roles,

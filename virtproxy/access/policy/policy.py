@@ -25,9 +25,13 @@ _serials = count(1)
 
 @dataclass(slots=True, eq=False)
 class Policy:
-    """The rules of one file. `report`: what they refuse is only told. `serial` differs between any two policies."""
+    """The rules of one file. `report`: what they refuse is only told. `serial` differs between any two policies.
+
+    `digest` is the SHA-256 of the text.
+    """
 
     path: str
+    digest: bytes
     report: bool
     subjects: Mapping[str, Subject]
     roles: Mapping[str, Role]

@@ -8,6 +8,7 @@ run tells everything. The only file that this package opens is opened here.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 import re
 import stat
@@ -82,6 +83,7 @@ class Source:
     def __init__(self, path: str, content: bytes) -> None:
         """PolicyError if it is not TOML."""
         self.path = path
+        self.digest = hashlib.sha256(content).digest()
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
         try:
