@@ -55,14 +55,14 @@ _ALL = (
     # Networks.
     Kind("network", "networks", "network", "default"),
     Kind("bridge", "bridges", "bridge", "br0"),
-    Kind("host_interface", "host_interfaces", "network interface of the host", "eth1"),
-    Kind("vlan", "vlans", "VLAN or port profile", "42, trunk, portgroup:NAME, profile:NAME"),
+    Kind("host_interface", "host_interfaces", "network interface of the host", "eth1, tap:NAME, ip:192.0.2.1/24, user"),
+    Kind("vlan", "vlans", "VLAN or port profile", "42, trunk:yes, portgroup:NAME, profile:NAME"),
     Kind("unix_socket", "sockets", "UNIX socket", "/run/vhost/a.sock", path=True),
-    Kind("listen", "listens", "address to listen on", "127.0.0.1:5900, 0.0.0.0:*"),
+    Kind("listen", "listens", "address to listen on", "127.0.0.1:5900, 0.0.0.0:*, default:5901"),
     Kind("connect", "connects", "address to connect to", "192.0.2.1:4444"),
     # Ways out of what libvirt keeps a guest in.
     Kind("native", "native", "hypervisor's own interface", "qemu:commandline, qemu:monitor-command, lxc:namespace"),
-    Kind("isolation", "isolation", "weaker isolation", "seclabel:none, seclabel:static, rawio, partition:/machine"),
+    Kind("isolation", "isolation", "weaker isolation", "seclabel:none, seclabel:static, rawio:yes, partition:/machine"),
     Kind("secret", "secrets", "secret", "UUID or usage:ceph:NAME"),
     # Storage pools, and where else a call may send a guest.
     Kind("pool_target", "pool_targets", "target of a pool", "/srv/images", path=True),

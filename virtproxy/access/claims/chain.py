@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What follows from claims on this host: where paths lead over links, and what the images' own headers name.
+
+Called in a thread, because it asks the file system. It judges nothing; its claims come in the order in which they were
+found, so that the first that is not granted tells nothing about what lies behind it.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from virtproxy.access.claims.backing import backing_claims
+from virtproxy.access.claims.headers import HeaderError, read_header
+from virtproxy.access.claims.images import Image
+from virtproxy.access.claims.model import KINDS, Claim
+from virtproxy.access.claims.paths import real
+
+# As many backing stores as libvirt follows.
+CHAIN_MAX = 200
+# Device nodes stand behind these words in a claim's value.
+_NODES = ("char:", "block:", "device:", "dir:")
+
+
+def follow(claims: Iterable[Claim], images: Iterable[Image]) -> list[Claim]:
+    """Return the claims that follow from those of a document and from the images that it has opened."""
+    found: list[Claim] = []
+    for claim in claims:
+        found.extend(resolved(claim))
+    chain = deque((image.path, image.where) for image in images if image.path)
+    seen: set[str] = set()
+    while chain:
+        path, where = chain.popleft()
+        if path in seen:
+            continue
+        seen.add(path)
+        if len(seen) > CHAIN_MAX:
+            found.append(Claim("unknown", f"more than {CHAIN_MAX} backing stores", "", where))
+            break
+        for claim, goes_on in _named_by(path, where):
+            found.append(claim)
+            found.extend(resolved(claim))
+            if goes_on and claim.kind == "file":
+                chain.append((claim.value, claim.where))
+    return found
+
+
+def resolved(claim: Claim) -> Iterator[Claim]:
+    """Yield the claim of the path that a claim's path leads to, where that is another."""
+    prefix = next((node for node in _NODES if claim.value.startswith(node)), "")
+    if not (KINDS[claim.kind].path or (prefix and claim.kind in ("host_device", "pool_source"))):
+        return
+    written = claim.written.removeprefix(prefix)
+    # What a header names is written relative to its image; its value is whole.
+    path = written if written.startswith("/") else claim.value.removeprefix(prefix)
+    try:
+        leads_to = real(path)
+    except (OSError, ValueError):
+        yield Claim("unknown", f"path {path}", claim.written, claim.where)
+        return
+    if leads_to is not None and prefix + leads_to != claim.value:
+        yield Claim(claim.kind, prefix + leads_to, claim.written, claim.where)
+
+
+def _named_by(path: str, where: str) -> Iterator[tuple[Claim, bool]]:
+    """What the header of an image names, and whether that is read in turn."""
+    try:
+        leads_to = real(path)
+        header = read_header(leads_to) if leads_to else None
+    except HeaderError as error:
+        yield Claim("unknown", f"image {path}: {error}", "", where), False
+        return
+    except (OSError, ValueError):
+        yield Claim("unknown", f"path {path}", "", where), False
+        return
+    for text, kind in header.names if header else ():
+        # QEMU takes a relative name from where the image was named, which a link may move.
+        for directory in dict.fromkeys((posixpath.dirname(path), posixpath.dirname(leads_to or path))):
+            for claim in backing_claims(text, directory, f"the header of {path}"):
+                yield claim, kind not in ("raw", "extent")
