@@ -7,7 +7,7 @@ It never changes in place: a new fact is a new identity.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,8 @@ class Identity:
     peer's address as text, for logs. `sasl_mechanism` is the one that proved `sasl_user` ("GSSAPI"); `x509_sans` are
     the alternative names of the certificate that `x509_dname` is of ("DNS:host", "email:user@host", "URI:spiffe://...",
     "IP:192.0.2.1").
+    `ssf` is how many bits of encryption are between the caller and us (TLS, or a security layer of SASL), which is no
+    part of who the caller is.
     """
 
     transport: str = "unix"
@@ -34,6 +36,7 @@ class Identity:
     selinux_context: str | None = None
     sasl_mechanism: str | None = None
     x509_sans: tuple[str, ...] = ()
+    ssf: int = field(default=0, compare=False)
 
     @property
     def is_process(self) -> bool:

@@ -165,11 +165,11 @@ def test_tls_with_and_without_a_certificate(place: Path) -> None:
 
 
 def test_odd_settings_are_in_the_log(place: Path) -> None:
-    daemon = started(place, "max_client = 7\ntcp_min_ssf = 112\n")
+    daemon = started(place, "max_client = 7\novs_timeout = 3\n")
     assert f"{place}/d.conf:2: virtproxyd has no setting max_client; it is ignored (did you mean max_clients?)" in (
         daemon.said()
     )
-    assert f"{place}/d.conf:3: tcp_min_ssf has no effect: this version has no SASL" in daemon.said()
+    assert f"{place}/d.conf:3: ovs_timeout has no effect" in daemon.said()
     assert daemon.stop() == 0
 
 

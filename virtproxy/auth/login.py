@@ -50,4 +50,5 @@ class LoginRefused(VirtError):
     def __init__(self, why: str) -> None:
         like = errors.auth_failed("authentication failed")
         super().__init__(like.code, like.message, domain=like.domain, str1=like.str1, str2=like.str2)
-        self.why = why
+        # A client may have had a hand in it: nothing of it shall look like another line of the log.
+        self.why = "".join(part if part.isprintable() else repr(part)[1:-1] for part in why)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 # Every value that libvirt knows, and those of them that this version can do.
 KNOWN = ("none", "sasl", "polkit")
-SUPPORTED = ("none",)
+SUPPORTED = ("none", "sasl")
 
 # Without polkit libvirt's own default for UNIX sockets is "none" too, with sockets only their owner may
 # open. TCP asks for SASL: it must never be open to everyone unless the administrator wrote so.
@@ -24,8 +24,7 @@ _INSTEAD = {
     "auth_unix_rw": 'set auth_unix_rw = "none" and let unix_sock_group, unix_sock_rw_perms and unix_sock_dir say '
     "who may connect",
     "auth_unix_ro": 'set auth_unix_ro = "none" and let unix_sock_ro_perms and unix_sock_dir say who may connect',
-    "auth_tcp": 'use TLS (listen_tls = 1), or set auth_tcp = "none" where everyone who reaches the port may do '
-    "everything",
+    "auth_tcp": 'set auth_tcp = "sasl", or auth_tcp = "none" where everyone who reaches the port may do everything',
     "auth_tls": 'set auth_tls = "none": the client\'s certificate then says who it is',
 }
 
@@ -38,9 +37,7 @@ def check_auth_setting(key: str, value: str) -> None:
     """Refuse, with AuthSettingError, a `value` of `key` (one of DEFAULTS) that this version cannot do."""
     if value in SUPPORTED:
         return
-    if key == "auth_tcp" and value == DEFAULTS[key]:
-        reason = f'{key} = "{value}", which is its default, is not yet supported by this version'
-    elif value in KNOWN:
+    if value in KNOWN:
         reason = f'{key} = "{value}" is not yet supported by this version'
     else:
         reason = f'{key} = "{value}" is unknown: expected one of "none", "sasl", "polkit"'

@@ -125,7 +125,8 @@ class ServerHandshake(Handshake):
         shown = self._shown_certificate()
         self._log.debug("TLS client {address} with {certificate} accepted", address=self._address, certificate=shown)
         self.transport.write(ACCEPTED)  # type: ignore[no-untyped-call]  # Twisted has no types here
-        identity = Identity(transport="tls", address=self._address, x509_dname=name, x509_sans=sans)
+        bits = self.transport.openssl().get_cipher_bits() or 0
+        identity = Identity(transport="tls", address=self._address, x509_dname=name, x509_sans=sans, ssf=bits)
         self.transport.hand_over(self._protocol_for(identity))
 
     def failed(self, why: str | None, reason: Failure) -> None:

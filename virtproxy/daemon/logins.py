@@ -7,7 +7,13 @@ about nobody: gates and logins do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
 
 from virtproxy.auth.gate import Gate
 from virtproxy.auth.login import Login
@@ -15,14 +21,24 @@ from virtproxy.daemon.plan import Plan
 from virtproxy.identity import Identity
 from virtproxy.rpc.reactor import StreamReactor
 
+if TYPE_CHECKING:
+    from virtproxy.auth.sasl.login import SaslRules
+
+# So many logins are thought about at once. Their own threads: a password server that hangs holds up logins alone.
+SASL_THREADS = 4
+
 
 class Logins:
     """Makes the gates of a daemon's clients."""
 
     def __init__(self, plan: Plan, reactor: StreamReactor) -> None:
         self._settings = plan.settings
+        self._reactor = reactor
+        self._threads: ThreadPool | None = None
         # By the value of the auth settings.
-        self._makers: Mapping[str, Callable[[], Login]] = {}
+        self._makers: dict[str, Callable[[], Login]] = {}
+        if plan.sasl is not None:
+            self._makers["sasl"] = self._sasl(plan.sasl)
 
     def gate(self, key: str, identity: Identity, admitted: Callable[[], None]) -> Gate:
         """Return the gate of a client that came in where the setting ``key`` says how to log in.
@@ -35,3 +51,18 @@ class Logins:
             row = "none"
         maker = self._makers.get(row)
         return Gate(row, login=None if maker is None else maker(), admitted=admitted)
+
+    def close(self) -> None:
+        """The daemon ends; logins that are under way are waited for."""
+        if self._threads is not None:
+            self._threads.stop()
+
+    def _sasl(self, rules: SaslRules) -> Callable[[], Login]:
+        # Only a daemon that asks for SASL pays for loading it.
+        from virtproxy.auth.sasl.login import SaslLogin
+        from virtproxy.auth.sasl.server import server
+
+        threads = self._threads = ThreadPool(0, SASL_THREADS, "sasl")
+        threads.start()
+        in_thread: Any = partial(deferToThreadPool, cast("IReactorFromThreads", self._reactor), threads)
+        return lambda: SaslLogin(server(), rules, in_thread)

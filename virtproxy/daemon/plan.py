@@ -21,11 +21,13 @@ from virtproxy.daemon.log_settings import LogSettings, log_settings
 from virtproxy.daemon.options import DaemonOptions
 from virtproxy.daemon.paths import Places, places
 from virtproxy.daemon.policy_file import policy_of, policy_warnings
+from virtproxy.daemon.sasl_plan import sasl_rules
 from virtproxy.daemon.settings import Settings, load
 from virtproxy.daemon.sockets import check_inet, check_unix
 
 if TYPE_CHECKING:
     from virtproxy.access.policy.decider import PolicyDecider
+    from virtproxy.auth.sasl.login import SaslRules
     from virtproxy.auth.tls import ServerTls
 
 _UUID = re.compile(r"\s*[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\s*")
@@ -33,7 +35,7 @@ _UUID = re.compile(r"\s*[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\s*"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A checked start. ``tls`` is None when no endpoint speaks TLS; ``warnings`` are for the log.
+    """A checked start. ``tls`` and ``sasl`` are None when no endpoint needs them; ``warnings`` are for the log.
 
     ``policy`` decides what clients may do; None without a policy_file.
     """
@@ -46,6 +48,7 @@ class Plan:
     inet: tuple[InetEndpoint, ...]
     backends: Mapping[str, str]
     tls: ServerTls | None
+    sasl: SaslRules | None
     pid_file: str
     timeout: int
     warnings: tuple[str, ...] = field(default=())
@@ -64,6 +67,7 @@ def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> P
     unix = endpoints.unix_endpoints(settings, where)
     tls, tls_warnings = _tls(settings, where) if any(endpoint.transport == "tls" for endpoint in inet) else (None, [])
     policy = policy_of(settings)
+    sasl, sasl_warnings = sasl_rules(settings, [*unix, *inet], environ)
     return Plan(
         row=row,
         places=where,
@@ -73,9 +77,16 @@ def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> P
         inet=tuple(inet),
         backends=endpoints.backend_sockets(settings, where),
         tls=tls,
+        sasl=sasl,
         pid_file=options.pid_file or where.pid_file(row),
         timeout=options.timeout,
-        warnings=(*settings.warnings, *_without_effect(settings), *tls_warnings, *policy_warnings(policy)),
+        warnings=(
+            *settings.warnings,
+            *_without_effect(settings),
+            *tls_warnings,
+            *sasl_warnings,
+            *policy_warnings(policy),
+        ),
         policy=policy,
     )
 
@@ -163,8 +174,6 @@ def _tls(settings: Settings, where: Places) -> tuple[ServerTls, list[str]]:
 # Why a setting that was read and checked does nothing in this version.
 _NO_EFFECT: dict[str, str] = {
     "audit_logging": "this version does not audit",
-    "sasl_allowed_username_list": "this version has no SASL authentication",
-    "tcp_min_ssf": "this version has no SASL authentication",
     "ovs_timeout": "this daemon does not talk to Open vSwitch",
 }
 

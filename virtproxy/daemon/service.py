@@ -85,6 +85,7 @@ class Service:
         if self._policy_file is not None:
             self._policy_file.stop()
         await self._say_farewell()
+        self._logins.close()
         # Connections that outlived the farewell still use it; the end of the reactor is theirs too.
         if not self._ends:
             self._poller.close()
