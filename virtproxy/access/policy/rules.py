@@ -26,6 +26,11 @@ class Rule:
     to: tuple[Subject, ...]
     but: tuple[Subject, ...]
 
+    @property
+    def title(self) -> str:
+        """What a decision calls it."""
+        return f"{self.place} rule for {self.names}"
+
     def is_for(self, who: Who) -> bool:
         """Whether the rule is for this caller."""
         return any(s.includes(who) for s in self.to) and not any(s.includes(who) for s in self.but)
