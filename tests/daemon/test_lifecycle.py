@@ -78,12 +78,23 @@ def test_an_impatient_administrator_changes_nothing(place: Path) -> None:
     assert "Traceback" not in daemon.said()
 
 
-def test_a_hangup_is_noted_and_survived(place: Path) -> None:
-    daemon = started(place)
+def test_a_hangup_says_what_needs_a_restart(place: Path) -> None:
+    daemon = started(place, "max_clients = 7\n")
     os.kill(daemon.pid, signal.SIGHUP)
-    daemon.wait_for("reads its settings at its start only: restart it")
+    daemon.wait_for("virtproxyd has reloaded")
+    assert "restart" not in daemon.said()
+    configuration(place, "max_clients = 8\nkeepalive_count = 9\n")
+    os.kill(daemon.pid, signal.SIGHUP)
+    daemon.wait_for(rf"need a restart: max_clients \({place}/d.conf:2\), keepalive_count \({place}/d.conf:3\)")
+    configuration(place, "max_clients = many\n")
+    os.kill(daemon.pid, signal.SIGHUP)
+    daemon.wait_for(rf"a restart would fail: {place}/d.conf:2: ")
+    (place / "d.conf").unlink()
+    os.kill(daemon.pid, signal.SIGHUP)
+    daemon.wait_for("a restart would fail: .*No such file")
     virsh(place, "uri")
     assert daemon.stop() == 0
+    assert "Traceback" not in daemon.said()
 
 
 def test_it_ends_when_idle_but_not_before(place: Path) -> None:
@@ -251,7 +262,7 @@ def test_a_hangup_under_twistd(place: Path) -> None:
     daemon = twistd(place, "-n")
     daemon.wait_for("is ready")
     os.kill(daemon.pid, signal.SIGHUP)
-    daemon.wait_for("reads its settings at its start only: restart it")
+    daemon.wait_for("virtproxyd has reloaded")
     assert daemon.stop() == -signal.SIGTERM
     assert left(place) == []
 

@@ -2,8 +2,9 @@
 """The server's end of TLS: who the client is by its certificate, and whether it may come in.
 
 The daemon makes one `ServerTls` from its configuration, asks it to `check` itself before it opens a port, and
-wraps each accepted client with `wrap`. A ServerTls never changes: to use new files, make another one and
-wrap the clients that come from then on with that. A refusal costs a log line and one connection.
+wraps each accepted client with `wrap`. A ServerTls never changes: for new files make another one, `check` it and
+whether it may take the old one's place (`check_replacement`), and wrap the clients that come from then on with it. A
+refusal costs a log line and one connection.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from zope.interface import implementer
 
 from virtproxy.auth.tls_context import reasons, server_context
 from virtproxy.auth.tls_files import Credentials, load_credentials
-from virtproxy.auth.tls_sanity import check_key_matches, check_sanity, setup_warnings
+from virtproxy.auth.tls_sanity import check_key_matches, check_replacement, check_sanity, setup_warnings
 from virtproxy.auth.tls_settings import TlsSettings, TlsSetupError, server_settings
 from virtproxy.auth.tls_transport import ACCEPTED, Handshake, TlsTransport, new_connection, tls_factory, tls_transport
 from virtproxy.auth.tls_verify import printable
@@ -46,11 +47,19 @@ class ServerTls:
     def check(self) -> list[str]:
         """Read the files and try them; returns warnings for the log. TlsSetupError says what to mend."""
         now = datetime.datetime.now(datetime.UTC)
-        check_key_matches(self.settings, self._credentials)
+        check_key_matches(self.settings, self.credentials)
         if not self.settings.no_sanity:
-            check_sanity(self.settings, self._credentials, "server", now)
+            check_sanity(self.settings, self.credentials, "server", now)
         self._context  # noqa: B018 -- made now, so that what OpenSSL dislikes shows now
-        return setup_warnings(self.settings, self._credentials, now)
+        return setup_warnings(self.settings, self.credentials, now)
+
+    def check_replacement(self, old: ServerTls) -> bool:
+        """Check that clients can be served with this instead of `old`; returns whether anything is different.
+
+        TlsSetupError if something that makes the door safe is missing now. Both have passed `check`.
+        """
+        check_replacement(self.settings, self.credentials, old.credentials, datetime.datetime.now(datetime.UTC))
+        return self.credentials.shown != old.credentials.shown
 
     def wrap(
         self,
@@ -72,12 +81,13 @@ class ServerTls:
         return new_connection(self._context, tlsProtocol)
 
     @cached_property
-    def _credentials(self) -> Credentials:
+    def credentials(self) -> Credentials:
+        """What the files held when they were first asked for. TlsSetupError as `check`."""
         return load_credentials(self.settings)
 
     @cached_property
     def _context(self) -> SSL.Context:
-        return server_context(self.settings, self._credentials)
+        return server_context(self.settings, self.credentials)
 
     @cached_property
     def _factory(self) -> TLSMemoryBIOFactory:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Makes OpenSSL contexts: TLS 1.2 and newer, no resumption, no renegotiation, and a verdict of our own.
 
-tls.py and client_tls.py each make one from the files they were given. A context is never changed after.
+tls.py and client_tls.py each make one from what was read of their files: no file is opened here, so that the
+context is of the same reading as the checks. A context is never changed after.
 
 A server offers TLS 1.3 only where OpenSSL can be kept from sending session tickets: libvirt's client takes
 the first record after the handshake for the byte that lets it in, and gives up if it is a ticket. pyOpenSSL
@@ -12,8 +13,10 @@ section that ssl_conf's system_default names), and so `sends_tickets` looks.
 from __future__ import annotations
 
 import contextlib
+import warnings
 from dataclasses import replace
 
+from cryptography import x509
 from OpenSSL import SSL, crypto
 
 from virtproxy.auth.tls_files import Credentials
@@ -69,10 +72,9 @@ def _context(settings: TlsSettings, credentials: Credentials, priority: Priority
     context = SSL.Context(SSL.TLS_METHOD)
     set_protocol(context, priority)
     try:
-        context.load_verify_locations(str(settings.ca_file))
         store = context.get_cert_store()
         assert store is not None  # a context always has one
-        _set_store(store, settings, bool(credentials.revocations))
+        _set_store(store, credentials)
     except (SSL.Error, crypto.Error) as error:
         raise TlsSetupError(f"ca_file or crl_file cannot be used: {reasons(error)}") from error
     # No list of authorities is sent: a client then shows its certificate even if it is a wrong one, and the
@@ -80,7 +82,7 @@ def _context(settings: TlsSettings, credentials: Credentials, priority: Priority
     context.set_verify(SSL.VERIFY_PEER, note_verification)
     context.set_verify_depth(_DEPTH_MAX)
     if credentials.chain:
-        _use_own_certificate(context, settings)
+        _use_own_certificate(context, settings, credentials)
     return context
 
 
@@ -113,21 +115,36 @@ def set_protocol(context: SSL.Context, priority: Priority) -> None:
 _NO_RENEGOTIATION: int = getattr(SSL, "OP_NO_RENEGOTIATION", 1 << 30)
 
 
-def _set_store(store: crypto.X509Store, settings: TlsSettings, revocations: bool) -> None:
+def _set_store(store: crypto.X509Store, credentials: Credentials) -> None:
     # GnuTLS trusts whatever is in the file, also an authority that has another one above it.
     flags = crypto.X509StoreFlags.PARTIAL_CHAIN
-    if revocations:
-        store.load_locations(str(settings.crl_file))
+    for authority in credentials.authorities:
+        store.add_cert(crypto.X509.from_cryptography(authority))
+    for revocations in credentials.revocations:
+        _add_revocations(store, revocations)
         flags |= crypto.X509StoreFlags.CRL_CHECK | crypto.X509StoreFlags.CRL_CHECK_ALL
     store.set_flags(flags)
 
 
-def _use_own_certificate(context: SSL.Context, settings: TlsSettings) -> None:
+def _add_revocations(store: crypto.X509Store, revocations: x509.CertificateRevocationList) -> None:
     try:
-        context.use_certificate_chain_file(str(settings.cert_file))
-        context.use_privatekey_file(str(settings.key_file))
+        store.add_crl(revocations)
+    except AttributeError:  # before pyOpenSSL 24.3 it wants an object of its own class
+        store.add_crl(getattr(crypto, "CRL").from_cryptography(revocations))  # noqa: B009 -- newer ones have none
+
+
+def _use_own_certificate(context: SSL.Context, settings: TlsSettings, credentials: Credentials) -> None:
+    own, *between = map(crypto.X509.from_cryptography, credentials.chain)
+    try:
+        with warnings.catch_warnings():
+            # The newest pyOpenSSL would rather have cryptography's objects, which the oldest does not take.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.use_certificate(own)
+            for certificate in between:
+                context.add_extra_chain_cert(certificate)
+            context.use_privatekey(crypto.PKey.from_cryptography_key(credentials.key))  # type: ignore[arg-type]
         context.check_privatekey()
-    except SSL.Error as error:
+    except (SSL.Error, crypto.Error, TypeError) as error:
         raise TlsSetupError(
             f"cert_file {settings.cert_file} and key_file {settings.key_file} cannot be used: {reasons(error)}"
         ) from error

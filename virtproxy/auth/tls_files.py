@@ -41,6 +41,11 @@ class Credentials:
     chain: tuple[x509.Certificate, ...]
     key: PrivateKeyTypes | None
 
+    @property
+    def shown(self) -> tuple[object, ...]:
+        """All of it that is public: equal for files that say the same."""
+        return self.authorities, self.revocations, self.chain
+
 
 def load_credentials(settings: TlsSettings) -> Credentials:
     """Read every file of `settings`. TlsSetupError if one is missing, unreadable or not what it should be."""

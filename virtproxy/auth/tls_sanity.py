@@ -52,8 +52,29 @@ def setup_warnings(settings: TlsSettings, credentials: Credentials, now: datetim
     return [*_permission_warnings(settings.key_file), *_rule_warnings(settings, credentials, now)]
 
 
+def check_replacement(
+    settings: TlsSettings, credentials: Credentials, old: Credentials, now: datetime.datetime
+) -> None:
+    """TlsSetupError if files that a daemon finds while it runs would lock everybody out or let the revoked in."""
+    if old.revocations and not credentials.revocations:
+        raise TlsSetupError(
+            f"crl_file {settings.crl_file} is gone, and without it who was revoked would be let in: "
+            "put it back, or restart the daemon if you mean it"
+        )
+    for revocations in credentials.revocations:
+        until = next_update(revocations)
+        if until is not None and until < now:
+            raise TlsSetupError(
+                f"crl_file {settings.crl_file} was to be renewed by {until:%Y-%m-%d %H:%M:%S} UTC, so every "
+                "certificate of its authority would be refused: put a current one there"
+            )
+
+
 def _permission_warnings(key_file: Path) -> Iterator[str]:
-    mode = os.stat(key_file).st_mode
+    try:
+        mode = os.stat(key_file).st_mode
+    except OSError:
+        return  # it was read a moment ago: it is being replaced
     if mode & 0o004:
         yield f"key_file {key_file} can be read by every user of this host: chmod 0600 it"
 

@@ -34,7 +34,8 @@ class UnixEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class InetEndpoint:
-    """A TCP port on one address; ``address`` is what bind() takes. ``key`` set the port.
+    """A TCP port on one address; ``address`` is what bind() takes. ``key`` set the port, ``address_key``
+    the address.
 
     ``wildcard``: all addresses of the family, so one that the host lacks may be left out.
     """
@@ -44,6 +45,7 @@ class InetEndpoint:
     transport: Literal["tcp", "tls"]
     key: str
     wildcard: bool
+    address_key: str = "listen_addr"
 
     def __str__(self) -> str:
         host = f"[{self.address[0]}]" if self.family == socket.AF_INET6 else self.address[0]

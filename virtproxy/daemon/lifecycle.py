@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from virtproxy import __version__
@@ -17,6 +18,8 @@ from virtproxy.daemon.failure import ExitCode, StartupError, reason
 from virtproxy.daemon.notify import notify
 from virtproxy.daemon.pidfile import PidFile
 from virtproxy.daemon.plan import Plan, check_free
+from virtproxy.daemon.reload import in_threads_of
+from virtproxy.daemon.reread import restart_needed
 from virtproxy.daemon.service import Service
 from virtproxy.rpc.reactor import StreamReactor
 
@@ -86,8 +89,18 @@ class Lifecycle:
         self._log.info("{name} ends", name=self.plan.row.name)
 
     def reload_asked(self) -> None:
-        """SIGHUP: the settings are read at the start only."""
-        self._log.warn("{name} reads its settings at its start only: restart it", name=self.plan.row.name)
+        """SIGHUP: read again what can be taken over while clients are connected, and say what cannot."""
+        reloading = Deferred.fromCoroutine(self._reload())
+        reloading.addErrback(lambda failure: self._log.failure("the reload failed", failure=failure))
+
+    async def _reload(self) -> None:
+        if self.service is not None:
+            await self.service.reload_tls()
+        settings = self.plan.settings
+        told = await in_threads_of(self._reactor)(lambda: restart_needed(settings))
+        if told is not None:
+            self._log.warn("{told}", told=told)
+        self._log.info("{name} has reloaded", name=self.plan.row.name)
 
     def _clients_changed(self, count: int) -> None:
         """Count down to the end while nobody is there."""

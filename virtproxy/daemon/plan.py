@@ -18,6 +18,7 @@ from virtproxy.daemon.catalogue import Row
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
 from virtproxy.daemon.failure import ExitCode, StartupError
 from virtproxy.daemon.log_settings import LogSettings, log_settings
+from virtproxy.daemon.metrics_port import metrics_endpoint, metrics_warnings
 from virtproxy.daemon.options import DaemonOptions
 from virtproxy.daemon.paths import Places, places
 from virtproxy.daemon.policy_file import policy_of, policy_warnings
@@ -51,6 +52,7 @@ class Plan:
     sasl: SaslRules | None
     pid_file: str
     timeout: int
+    metrics: UnixEndpoint | InetEndpoint | None = None
     warnings: tuple[str, ...] = field(default=())
     policy: PolicyDecider | None = None
 
@@ -68,6 +70,7 @@ def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> P
     tls, tls_warnings = _tls(settings, where) if any(endpoint.transport == "tls" for endpoint in inet) else (None, [])
     policy = policy_of(settings)
     sasl, sasl_warnings = sasl_rules(settings, [*unix, *inet], environ)
+    metrics = metrics_endpoint(settings)
     return Plan(
         row=row,
         places=where,
@@ -86,8 +89,10 @@ def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> P
             *tls_warnings,
             *sasl_warnings,
             *policy_warnings(policy),
+            *metrics_warnings(settings, metrics),
         ),
         policy=policy,
+        metrics=metrics,
     )
 
 
@@ -98,8 +103,11 @@ def check_free(plan: Plan) -> Plan:
     the pid file is the better news when both are taken.
     """
     endpoints.check_directory(plan.settings, plan.places)
-    for endpoint in plan.unix:
-        check_unix(endpoint)
+    for endpoint in (*plan.unix, plan.metrics):
+        if isinstance(endpoint, UnixEndpoint):
+            check_unix(endpoint)
+    if isinstance(plan.metrics, InetEndpoint):
+        check_inet(plan.metrics)
     return replace(plan, inet=tuple(endpoint for endpoint in plan.inet if check_inet(endpoint)))
 
 

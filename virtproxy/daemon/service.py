@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -20,6 +21,8 @@ from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
 from virtproxy.daemon.listeners import Listeners, inet_name
 from virtproxy.daemon.locals import local_drivers
 from virtproxy.daemon.logins import Logins
+from virtproxy.daemon.metrics import Metrics, declare_daemon
+from virtproxy.daemon.metrics_port import MetricsPort
 from virtproxy.daemon.plan import Plan
 from virtproxy.daemon.policy_file import policy_file
 from virtproxy.daemon.rules import stage_makers
@@ -32,6 +35,9 @@ from virtproxy.rpc.poller import Poller
 from virtproxy.rpc.reactor import StreamReactor
 from virtproxy.rpc.server import ServerConnection, ServerSettings
 from virtproxy.rpc.transport import SocketTransport, StreamProtocol
+
+if TYPE_CHECKING:
+    from virtproxy.daemon.certificates import Certificates
 
 # How long clients may take to swallow what is queued for them when the daemon ends.
 FAREWELL_SECONDS = 2.0
@@ -62,6 +68,10 @@ class Service:
         self.clients = Clients(
             settings.number("max_clients"), settings.number("max_anonymous_clients"), self._accept, changed
         )
+        self.certificates = _certificates(plan, reactor)
+        self.metrics = Metrics()
+        declare_daemon(self.metrics, plan.row.name, self.clients, self._router.refusals, self.certificates)
+        self._metrics_port = None if plan.metrics is None else MetricsPort(reactor, plan.metrics, self.metrics)
         # By client number: what ends it.
         self._ends: dict[int, Callable[[str], None]] = {}
         self._stopping: Deferred[None] | None = None
@@ -72,18 +82,38 @@ class Service:
     def open(self) -> None:
         """Listen, without accepting yet. Raises SocketError."""
         self.listeners.open((*self._plan.unix, *self._plan.inet))
+        if self._metrics_port is not None:
+            try:
+                self._metrics_port.open()
+            except BaseException:
+                self.listeners.close()
+                raise
 
     def start(self) -> None:
         """Accept clients."""
         if self._policy_file is not None:
             self._policy_file.start()
+        if self.certificates is not None:
+            self.certificates.start()
+        if self._metrics_port is not None:
+            self._metrics_port.start()
         self.listeners.resume()
+
+    async def reload_tls(self) -> str:
+        """Read the TLS files again, for clients that come from now on; returns what became of it, as the log has it."""
+        if self.certificates is None:
+            return "The daemon does not speak TLS"
+        return await self.certificates.reload_tls()
 
     async def stop(self) -> None:
         """Accept nobody more, remove the sockets and say farewell to every client."""
         self.listeners.close()
         if self._policy_file is not None:
             self._policy_file.stop()
+        if self.certificates is not None:
+            self.certificates.stop()
+        if self._metrics_port is not None:
+            self._metrics_port.close()
         await self._say_farewell()
         self._logins.close()
         # Connections that outlived the farewell still use it; the end of the reactor is theirs too.
@@ -145,10 +175,9 @@ class Service:
         self._log.debug("client {number} connected: {peer}", number=number, peer=peer)
 
     def _serve_tls(self, number: int, sock: socket.socket, peer: str) -> None:
-        tls = self._plan.tls
-        if tls is None:
+        if self.certificates is None:
             raise RuntimeError("a TLS endpoint in a plan without certificates")
-        inner = tls.wrap(self._reactor, peer, partial(self._connection, number, "auth_tls"))
+        inner = self.certificates.tls.wrap(self._reactor, peer, partial(self._connection, number, "auth_tls"))
         protocol = Watched(inner, lambda: self._left(number))
         self._ends[number] = protocol.close
         self._begin(number, sock, protocol, peer)
@@ -183,3 +212,12 @@ class Service:
         self.clients.left(number)
         if self._stopping is not None and not self._ends and not self._stopping.called:
             self._stopping.callback(None)
+
+
+def _certificates(plan: Plan, reactor: StreamReactor) -> Certificates | None:
+    if plan.tls is None:
+        return None
+    # Only a daemon that speaks TLS pays for loading OpenSSL.
+    from virtproxy.daemon.certificates import certificates_on
+
+    return certificates_on(reactor, plan.tls, plan.settings.number("tls_expiry_warning_days"))

@@ -57,6 +57,10 @@ class Settings:
         """Return the names of the keys that the file sets."""
         return list(self._set)
 
+    def values(self) -> dict[str, Default]:
+        """Return the value of every key, set or not."""
+        return dict(self._values)
+
     def has(self, name: str) -> bool:
         """Whether this daemon has the key at all; only some listen on the network."""
         return name in self._keys

@@ -176,7 +176,7 @@ def _inet_error(endpoint: InetEndpoint, error: OSError) -> SocketError:
     elif error.errno == errno.EACCES:
         advice = f"this user may not use the port; set {endpoint.key} to one above 1023"
     elif error.errno == errno.EADDRNOTAVAIL:
-        advice = "the host does not have this address; set listen_addr"
+        advice = f"the host does not have this address; set {endpoint.address_key}"
     else:
         advice = reason(error)
     return SocketError(f"cannot listen for {endpoint.transport.upper()} clients on {endpoint}: {advice}")

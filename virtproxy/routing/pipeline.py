@@ -119,6 +119,7 @@ class Pipeline:
         if not isinstance(error, VirtError):
             _log.failure("a rule failed in {name}", failure=Failure(error), name=request.procedure.name)
             error = errors.internal("a rule of the daemon failed; its log says why")
+        self._session.router.refusals[_rule(request)] += 1
         self._drop(request)
         if not request.answered:
             self._session.refuse(request.frame, error)
@@ -261,6 +262,11 @@ class Pipeline:
 
         deferred.addBoth(done)
         deferred.addErrback(lambda failure: _log.failure("a stage broke the pipeline", failure=failure))
+
+
+def _rule(request: Request) -> str:
+    """What refused a call: the module of the stage that saw it last."""
+    return type(request.passed[-1]).__module__.rpartition(".")[2] if request.passed else "pipeline"
 
 
 def _key(frame: Frame) -> Key:

@@ -7,6 +7,7 @@ families.py.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -34,6 +35,8 @@ class Router:
     sockets: Mapping[str, str]
     local: Mapping[str, LocalOpener] = field(default_factory=dict)
     start: DaemonStarter | None = None
+    # How many calls each rule has refused, by the name of its module.
+    refusals: Counter[str] = field(default_factory=Counter)
 
     def default_uri(self) -> str:
         """The URI of a client that names none; VirtError if no daemon is there."""
