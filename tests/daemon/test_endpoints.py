@@ -51,6 +51,19 @@ def test_the_systems_sockets() -> None:
     assert write.group is read.group is None
 
 
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [
+        ("auth_unix_rw = 'polkit'", 0o777),
+        ("auth_unix_rw = 'polkit'\nunix_sock_rw_perms = '0770'", 0o770),
+        ("auth_unix_ro = 'polkit'", 0o700),
+        ("auth_unix_rw = 'sasl'", 0o700),
+    ],
+)
+def test_with_polkit_everybody_may_knock_unless_the_file_says_who(text: str, mode: int) -> None:
+    assert unix(text)[0].mode == mode
+
+
 def test_a_users_sockets() -> None:
     assert [found.path for found in unix("", system=False)] == ["/run/user/7/libvirt/libvirt-sock"]
     assert [found.path for found in unix("", "virtqemud", system=False)] == ["/run/user/7/libvirt/virtqemud-sock"]

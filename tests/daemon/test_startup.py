@@ -62,7 +62,7 @@ CONFIGURED = [
     ("max_clients = 5 5", "d.conf:2: expected the end of the line after the value of 'max_clients', found '5'"),
     ("\n\nmax_clients = 'many'", 'd.conf:4: max_clients must be a number of at least 0, not "many"'),
     ("auth_unix_rw = 'kerberos'", 'd.conf:2: auth_unix_rw = "kerberos" is unknown: expected one of "none"'),
-    ("auth_unix_ro = 'polkit'", 'd.conf:2: auth_unix_ro = "polkit" is not yet supported by this version'),
+    ("auth_tls = 'polkit'", 'd.conf:2: auth_tls = "polkit" cannot be: polkit knows this host\'s own processes'),
     ("access_drivers = [ 'polkit' ]", 'd.conf:2: access_drivers = [ "polkit" ] is not yet supported'),
     ("access_drivers = [ 'roles' ]", 'd.conf:2: access_drivers must be one of "none", "polkit", not "roles"'),
     ("audit_level = 2", "d.conf:2: audit_level above 1 asks for auditing, which this version does not do"),

@@ -48,9 +48,9 @@ class PolkitHost:
 
     def recorder(self, *arguments: str) -> Daemon:
         """Start a stand-in that writes down what it is asked (see polkit_recorder.py)."""
-        as_polkitd = ("setpriv", "--reuid=polkitd", "--regid=65534", "--clear-groups")
         self.lab.run("install", "-m", "666", "/dev/null", ASKED)
-        return self._authority("recorder", *as_polkitd, sys.executable, "-u", str(_RECORDER), str(ASKED), *arguments)
+        command = (sys.executable, str(_RECORDER), str(ASKED), "--user", "polkitd")
+        return self._authority("recorder", *command, *arguments)
 
     def asked(self) -> list[dict[str, Any]]:
         """What the stand-in was asked so far."""

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Stands in for polkitd: grants everything and writes down what it is asked, one JSON object a line.
 
-Started by polkit_host.py as the user that owns polkit's name on the bus. ``--deny REGEX`` refuses questions whose
-"ACTION KEY=VALUE KEY=VALUE" it matches, ``--challenge REGEX`` asks for a password nobody gives, ``--silent REGEX``
-leaves them unanswered. The address of the bus is DBUS_SYSTEM_BUS_ADDRESS or the usual one.
-Usage: polkit_recorder.py LOG [--deny REGEX] [--challenge REGEX] [--silent REGEX]
+Started by polkit_bus.py, and by polkit_host.py with ``--user`` as the one who may own polkit's name. ``--deny REGEX``
+refuses questions whose "ACTION KEY=VALUE KEY=VALUE" it matches, ``--challenge REGEX`` asks for a password nobody gives,
+``--silent REGEX`` leaves them unanswered. The bus is DBUS_SYSTEM_BUS_ADDRESS or the usual one.
+Usage: polkit_recorder.py LOG [--deny REGEX] [--challenge REGEX] [--silent REGEX] [--user NAME]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import pwd
 import re
 from typing import Any
 
@@ -31,9 +33,12 @@ def main() -> None:
     """Serve until the bus ends."""
     parser = argparse.ArgumentParser()
     parser.add_argument("log")
-    for name in ("--deny", "--challenge", "--silent"):
+    for name in ("--deny", "--challenge", "--silent", "--user"):
         parser.add_argument(name)
     options = parser.parse_args()
+    if options.user:
+        # Only now: where this file is, the user may have no business.
+        os.setuid(pwd.getpwnam(options.user).pw_uid)
     connection = open_dbus_connection("SYSTEM")
     connection.send_and_get_reply(message_bus.RequestName("org.freedesktop.PolicyKit1"))
     # Its coming into being tells the test that the name is owned.

@@ -87,6 +87,10 @@ class Authority:
         except PolkitUnavailable:
             return False
 
+    def close(self) -> None:
+        """Leave the bus; questions under way are given up."""
+        self._bus.close()
+
     async def _patient(self, question: Any) -> Any:
         """Wait for a human as long as it takes, and for polkit only while it shows signs of life."""
         answer = ensureDeferred(self._bus.call(question, None))

@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-# Every value that libvirt knows, and those of them that this version can do.
 KNOWN = ("none", "sasl", "polkit")
-SUPPORTED = ("none", "sasl")
 
 # Without polkit libvirt's own default for UNIX sockets is "none" too, with sockets only their owner may
 # open. TCP asks for SASL: it must never be open to everyone unless the administrator wrote so.
@@ -34,11 +32,11 @@ class AuthSettingError(ValueError):
 
 
 def check_auth_setting(key: str, value: str) -> None:
-    """Refuse, with AuthSettingError, a `value` of `key` (one of DEFAULTS) that this version cannot do."""
-    if value in SUPPORTED:
-        return
-    if value in KNOWN:
-        reason = f'{key} = "{value}" is not yet supported by this version'
-    else:
+    """Refuse, with AuthSettingError, a `value` of `key` (one of DEFAULTS) that cannot be."""
+    if value not in KNOWN:
         reason = f'{key} = "{value}" is unknown: expected one of "none", "sasl", "polkit"'
+    elif value == "polkit" and not key.startswith("auth_unix_"):
+        reason = f'{key} = "polkit" cannot be: polkit knows this host\'s own processes, which come by UNIX sockets'
+    else:
+        return
     raise AuthSettingError(f"{reason}; {_INSTEAD[key]}")

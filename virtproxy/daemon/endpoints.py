@@ -70,7 +70,7 @@ def unix_endpoints(settings: Settings, where: Places) -> list[UnixEndpoint]:
     directory, group = socket_dir(settings, where), _group(settings)
     read_mode = mode(settings, "unix_sock_ro_perms")
     mode(settings, "unix_sock_admin_perms")
-    endpoints = [_unix(settings, directory, "-sock", mode(settings, "unix_sock_rw_perms"), group, readonly=False)]
+    endpoints = [_unix(settings, directory, "-sock", _rw_mode(settings), group, readonly=False)]
     if where.is_system:
         endpoints.append(_unix(settings, directory, "-sock-ro", read_mode, group, readonly=True))
     return endpoints
@@ -82,6 +82,13 @@ def _unix(
     path = os.path.join(directory, settings.row.socket_prefix + suffix)
     check_path(settings, "unix_sock_dir", path)
     return UnixEndpoint(path, mode, group, readonly, "unix_sock_dir")
+
+
+def _rw_mode(settings: Settings) -> int:
+    """With polkit everybody may knock, and polkit says who comes in; without, the socket's mode says it."""
+    if settings.text("auth_unix_rw") == "polkit" and not settings.is_set("unix_sock_rw_perms"):
+        return 0o777
+    return mode(settings, "unix_sock_rw_perms")
 
 
 def check_path(settings: Settings, key: str, path: str) -> None:

@@ -130,6 +130,7 @@ _OWN = (
     _uint("tls_expiry_warning_days", 30, 0, 3650, network_only=True),
     _uint("busy_poll_us", 50, 0, 1000),
     _text("policy_file", None),
+    _uint("polkit_timeout", 30, 1, 3600),
 )
 
 KEYS: dict[str, Key] = {key.name: key for key in _LIBVIRT + _OWN}

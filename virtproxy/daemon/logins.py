@@ -22,6 +22,7 @@ from virtproxy.identity import Identity
 from virtproxy.rpc.reactor import StreamReactor
 
 if TYPE_CHECKING:
+    from virtproxy.auth.polkit import Authority
     from virtproxy.auth.sasl.login import SaslRules
 
 # So many logins are thought about at once. Their own threads: a password server that hangs holds up logins alone.
@@ -31,7 +32,7 @@ SASL_THREADS = 4
 class Logins:
     """Makes the gates of a daemon's clients."""
 
-    def __init__(self, plan: Plan, reactor: StreamReactor) -> None:
+    def __init__(self, plan: Plan, reactor: StreamReactor, polkit: Authority | None = None) -> None:
         self._settings = plan.settings
         self._reactor = reactor
         self._threads: ThreadPool | None = None
@@ -39,6 +40,8 @@ class Logins:
         self._makers: dict[str, Callable[[], Login]] = {}
         if plan.sasl is not None:
             self._makers["sasl"] = self._sasl(plan.sasl)
+        if polkit is not None:
+            self._makers["polkit"] = _polkit(polkit)
 
     def gate(self, key: str, identity: Identity, admitted: Callable[[], None]) -> Gate:
         """Return the gate of a client that came in where the setting ``key`` says how to log in.
@@ -66,3 +69,9 @@ class Logins:
         threads.start()
         in_thread: Any = partial(deferToThreadPool, cast("IReactorFromThreads", self._reactor), threads)
         return lambda: SaslLogin(server(), rules, in_thread)
+
+
+def _polkit(polkit: Authority) -> Callable[[], Login]:
+    from virtproxy.auth.polkit_login import PolkitLogin
+
+    return partial(PolkitLogin, polkit)

@@ -22,6 +22,7 @@ from virtproxy.daemon.metrics_port import metrics_endpoint, metrics_warnings
 from virtproxy.daemon.options import DaemonOptions
 from virtproxy.daemon.paths import Places, places
 from virtproxy.daemon.policy_file import policy_of, policy_warnings
+from virtproxy.daemon.polkit import check_polkit
 from virtproxy.daemon.sasl_plan import sasl_rules
 from virtproxy.daemon.settings import Settings, load
 from virtproxy.daemon.sockets import check_inet, check_unix
@@ -130,6 +131,7 @@ def _check_supported(settings: Settings) -> None:
                 check_auth_setting(key, settings.text(key) or "")
             except AuthSettingError as error:
                 raise settings.error(key, str(error)) from None
+    check_polkit(settings)
     if "polkit" in (settings.texts("access_drivers") or ()):
         problem = 'access_drivers = [ "polkit" ] is not yet supported by this version; remove it or set [ "none" ]'
         raise settings.error("access_drivers", problem)

@@ -25,6 +25,7 @@ from virtproxy.daemon.metrics import Metrics, declare_daemon
 from virtproxy.daemon.metrics_port import MetricsPort
 from virtproxy.daemon.plan import Plan
 from virtproxy.daemon.policy_file import policy_file
+from virtproxy.daemon.polkit import polkit_authority
 from virtproxy.daemon.rules import stage_makers
 from virtproxy.daemon.session_starts import start_daemon
 from virtproxy.daemon.watched import Watched
@@ -62,8 +63,9 @@ class Service:
             keepalive_interval=settings.number("keepalive_interval"),
             keepalive_count=settings.number("keepalive_count"),
         )
+        self._polkit = polkit_authority(settings, reactor)
         self._stages = stage_makers(plan)
-        self._logins = Logins(plan, reactor)
+        self._logins = Logins(plan, reactor, self._polkit)
         self.listeners = Listeners(reactor, settings.number("max_queued_clients"), self._accepted)
         self.clients = Clients(
             settings.number("max_clients"), settings.number("max_anonymous_clients"), self._accept, changed
@@ -116,6 +118,8 @@ class Service:
             self._metrics_port.close()
         await self._say_farewell()
         self._logins.close()
+        if self._polkit is not None:
+            self._polkit.close()
         # Connections that outlived the farewell still use it; the end of the reactor is theirs too.
         if not self._ends:
             self._poller.close()

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Where a daemon's settings ask for polkit, and the one connection to it that logins and access rules share.
+
+Called by ``plan`` for what can be known before the start, and by ``service``. A daemon that does not ask for polkit
+loads nothing of it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING
+
+from virtproxy.daemon.settings import Settings
+from virtproxy.rpc.reactor import StreamReactor
+
+if TYPE_CHECKING:
+    from virtproxy.auth.polkit import Authority
+
+_LOGINS = ("auth_unix_rw", "auth_unix_ro")
+
+
+def asks_polkit(settings: Settings) -> list[str]:
+    """Return the keys by which the file asks for polkit."""
+    keys = [key for key in _LOGINS if settings.text(key) == "polkit"]
+    return keys + ["access_drivers"] * ("polkit" in (settings.texts("access_drivers") or ()))
+
+
+def check_polkit(settings: Settings) -> None:
+    """Raise ConfigError if polkit is asked for and cannot be asked because a library is missing."""
+    keys = asks_polkit(settings)
+    if keys and importlib.util.find_spec("jeepney") is None:
+        problem = (
+            f'{keys[0]} = "polkit" needs the Python library jeepney: run pip install "virtproxy[polkit]", '
+            "or install the Debian package python3-jeepney"
+        )
+        raise settings.error(keys[0], problem)
+
+
+def polkit_authority(settings: Settings, reactor: StreamReactor) -> Authority | None:
+    """Return polkit for a daemon whose settings ask for it; it is connected to when the first question comes."""
+    if not asks_polkit(settings):
+        return None
+    from virtproxy.auth.dbus import SystemBus
+    from virtproxy.auth.polkit import Authority
+
+    return Authority(SystemBus(reactor), reactor, settings.number("polkit_timeout"))
