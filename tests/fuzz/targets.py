@@ -7,6 +7,7 @@ anything but answer or close.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -168,6 +169,7 @@ class ServerEnd:
                 break
             asked.see(piece)
             connection.dataReceived(piece)
+            clock.advance(0)
             asked.answered(bytes(transport.written))
             transport.written.clear()
         transport.end()
@@ -185,12 +187,15 @@ class Asked:
 
     def see(self, data: bytes) -> None:
         """Bytes of the client."""
-        try:
-            for frame in self._asking.feed(data):
-                if frame.type in (CALL, CALL_WITH_FDS):
-                    self._calls[frame.serial] += 1
-        except FrameError:
-            pass
+        with contextlib.suppress(FrameError):
+            self._count(self._asking.feed(data, 1))
+            while self._asking.rest is not None:
+                self._count(self._asking.feed(b"", 1))
+
+    def _count(self, frames: Iterable[Frame]) -> None:
+        for frame in frames:
+            if frame.type in (CALL, CALL_WITH_FDS):
+                self._calls[frame.serial] += 1
 
     def answered(self, data: bytes) -> None:
         """Bytes of the server: whole packets, each an answer, a stream packet or an event."""
@@ -225,6 +230,7 @@ class ClientEnd:
             if transport.closing or transport.paused:
                 break
             client.dataReceived(piece)
+            clock.advance(0)
         transport.end()
         assert ended["calls"] == begun, (ended, begun)
         assert not clock.getDelayedCalls()

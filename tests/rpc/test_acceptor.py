@@ -101,11 +101,11 @@ def test_it_can_be_paused_by_who_it_tells(listening: Listening) -> None:
 
 def test_a_crowd_is_accepted_over_several_turns(listening: Listening) -> None:
     listening.acceptor.resume()
-    listening.connect(ACCEPTS_PER_TURN + 3)
+    listening.connect(ACCEPTS_PER_TURN + 1)
     listening.reactor.turn()
     assert len(listening.accepted) == ACCEPTS_PER_TURN
     listening.reactor.turn()
-    assert len(listening.accepted) == ACCEPTS_PER_TURN + 3
+    assert len(listening.accepted) == ACCEPTS_PER_TURN + 1
 
 
 def test_out_of_descriptors_it_waits_and_goes_on(listening: Listening) -> None:

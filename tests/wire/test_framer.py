@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from virtproxy.wire.frame import CALL, CALL_WITH_FDS, MESSAGE, OK, STREAM, Frame, pack
-from virtproxy.wire.framer import DIVERT_MIN, FrameError, Framer
+from virtproxy.wire.framer import DIVERT_MIN, LARGE_MIN, FrameError, Framer
 from virtproxy.wire.limits import FDS_MAX, MESSAGE_MAX, PACKET_MAX, PACKET_MIN
 
 REMOTE = 0x20008086
@@ -42,6 +42,52 @@ def test_any_chunking_gives_the_same_frames(sent: list[Frame], data: st.DataObje
             received += framer.feed(stream[start:end])
     assert [facts(frame) for frame in received] == [facts(frame) for frame in sent]
     assert framer.missing == 0
+
+
+@given(st.lists(frames, max_size=9), st.integers(1, 4), st.data())
+def test_a_few_at_a_time_gives_the_same_frames(sent: list[Frame], most: int, data: st.DataObject) -> None:
+    stream = b"".join(frame.raw for frame in sent)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=5)))
+    framer, received = Framer(), []
+    for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        received += (few := framer.feed(stream[start:end], most))
+        while framer.rest is not None and data.draw(st.booleans()):
+            assert len(few) <= most
+            received += (few := framer.feed(b"", most))
+    while framer.rest is not None:
+        received += framer.feed(b"", most)
+    assert [facts(frame) for frame in received] == [facts(frame) for frame in sent]
+
+
+def test_a_large_packet_is_not_copied_when_it_is_whole() -> None:
+    large = pack(REMOTE, 1, 1, CALL, 1, OK, bytes(LARGE_MIN)).raw
+    after = pack(REMOTE, 1, 1, CALL, 2, OK, b"after").raw
+    framer = Framer()
+    stream = large + after + large
+    received = [frame for at in range(0, len(stream), 100_000) for frame in framer.feed(stream[at : at + 100_000])]
+    assert [bytes(frame.raw) for frame in received] == [large, after, large]
+    assert [type(frame.raw) for frame in received] == [bytearray, bytes, bytearray]
+    assert received[0].serial == 1
+
+
+def test_a_large_packet_gets_its_descriptors() -> None:
+    ends = os.pipe()
+    raw = pack(REMOTE, 1, 249, CALL_WITH_FDS, 1, OK, bytes(LARGE_MIN), ends).raw
+    framer = Framer()
+    assert framer.feed(raw[:50_000]) == []
+    framer.add_fds(ends)
+    (frame,) = framer.feed(raw[50_000:] + b"\0\0")
+    assert (frame.fds, frame.raw) == (ends, raw)
+    for fd in ends:
+        os.close(fd)
+
+
+def test_the_owner_may_allow_less() -> None:
+    one, other = Framer(), Framer()
+    one.packet_max = other.packet_max = 1000
+    assert one.feed((1000).to_bytes(4, "big")) == []
+    with pytest.raises(FrameError, match="announces 1001 bytes; from 28 to 1000 are allowed"):
+        other.feed((1001).to_bytes(4, "big"))
 
 
 @given(st.lists(st.binary(min_size=1, max_size=200), max_size=10))

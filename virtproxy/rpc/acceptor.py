@@ -18,8 +18,8 @@ from zope.interface import implementer
 
 from virtproxy.rpc.reactor import StreamReactor
 
-# More than a few per turn would starve the clients that are already connected.
-ACCEPTS_PER_TURN = 16
+# More would starve the clients that are already connected: making a new one's session takes longer than most calls.
+ACCEPTS_PER_TURN = 2
 EXHAUSTED_PAUSE_SECONDS = 0.5
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 

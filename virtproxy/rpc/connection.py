@@ -8,10 +8,12 @@ SocketTransport it passes descriptors too. It decides nothing about what a packe
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -21,6 +23,13 @@ from virtproxy.rpc.reactor import Clock
 from virtproxy.rpc.security_layer import LayerError, ProtectedTransport, SecurityLayer
 from virtproxy.wire.frame import MESSAGE, REPLY, Frame
 from virtproxy.wire.framer import DIVERT_MIN, FrameError, Framer, Piece, Sink
+
+# How long one peer's packets are served before everybody else gets a turn, and how many between looks at the clock.
+TURN_SECONDS = 0.0002
+BATCH = 4
+_TURN = "turn"
+_ONLY_TURN: set[object] = {_TURN}
+_clock = time.perf_counter
 
 
 class Transport(Protocol):
@@ -42,7 +51,10 @@ class Connection:
 
     def __init__(self, clock: Clock, keepalive_interval: float, keepalive_count: int) -> None:
         self._framer = Framer()
+        self._timers = clock
         self._holds: set[object] = set()
+        # When the packets that came at once and were too many go on being served.
+        self._next_turn: IDelayedCall | None = None
         self._peer_is_full = False
         self._keepalive = Keepalive(
             clock, keepalive_interval, keepalive_count, self._send_ping, self._peer_is_dead, self._listens
@@ -100,11 +112,19 @@ class Connection:
                 return
             if not data:
                 return
+        frames = self._feed(data)
+        if self._framer.rest is not None:
+            self._go_on()
+        elif len(data) >= DIVERT_MIN or not frames:
+            self._offer_passage()
+
+    def _feed(self, data: bytes) -> list[Frame]:
+        """Receive the first packets that `data` completes."""
         try:
-            frames = self._framer.feed(data)
+            frames = self._framer.feed(data, BATCH)
         except FrameError as failure:
             self.abort(f"broken packet: {failure}")
-            return
+            return []
         for frame in frames:
             if self.closed:
                 self.discard(frame)
@@ -112,8 +132,28 @@ class Connection:
                 self._keepalive_received(frame)
             else:
                 self.receiver(frame)
-        if len(data) >= DIVERT_MIN or not frames:
-            self._offer_passage()
+        return frames
+
+    def _go_on(self) -> None:
+        """More packets came at once: receive them for a moment, and the rest when others had their turn."""
+        end = _clock() + TURN_SECONDS
+        while self._framer.rest is not None and not self.closed:
+            if _clock() > end or (self._holds and self._holds != _ONLY_TURN):
+                self.hold(_TURN)
+                self._await_turn()
+                return
+            self._feed(b"")
+        self._offer_passage()
+        self.release(_TURN)
+
+    def _await_turn(self) -> None:
+        """Go on in the loop's next turn, unless somebody else holds the peer: then when he lets it go."""
+        if self._next_turn is None and self._holds == _ONLY_TURN and not self.closed:
+            self._next_turn = self._timers.callLater(0, self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._next_turn = None
+        self._go_on()
 
     def _offer_passage(self) -> None:
         """A large packet has begun: whoever wants it at once gets it as it comes."""
@@ -131,6 +171,9 @@ class Connection:
         """Called once; the only place where a connection ends."""
         self.closed = True
         self._keepalive.stop()
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
         self._framer.close()
         self._write = self._write_nowhere
         self.lost(self._reason or _in_words(reason))
@@ -206,7 +249,7 @@ class Connection:
     @property
     def unprotected(self) -> bool:
         """Whether something came that was not yet looked at."""
-        return self._framer.missing != 0
+        return self._framer.missing != 0 or self._framer.rest is not None
 
     def hold(self, why: object) -> None:
         """Stop reading until each `why` that was held is released."""
@@ -220,6 +263,8 @@ class Connection:
             self._holds.discard(why)
             if not self._holds and self._transport is not None and not self.closed:
                 self._transport.resumeProducing()
+            else:
+                self._await_turn()
 
     def held(self, why: object) -> bool:
         """Whether `why` keeps the connection from reading."""

@@ -243,21 +243,35 @@ class SocketTransport:
         return None
 
     def _drain(self) -> None:
-        """Write from the queue until the kernel wants no more (then BlockingIOError)."""
-        while self._queue:
-            item = self._queue[0]
-            if isinstance(item, int):
-                socket.send_fds(self._sock, [b"\0"], [item])
-                os.close(item)
-                self._queue.popleft()
-                self._queued -= 1
-                continue
-            sent = self._sock.send(item)
+        """Write what one call takes, and no more: a peer that swallows it all would keep everybody else waiting.
+
+        BlockingIOError when the kernel wants no more.
+        """
+        self._send_fds()
+        pieces: list[memoryview] = []
+        for item in self._queue:
+            if isinstance(item, int) or len(pieces) == PIECES_AT_ONCE:
+                break
+            pieces.append(item)
+        if pieces:
+            sent = self._sock.sendmsg(pieces)
             self._queued -= sent
-            if sent < len(item):
-                self._queue[0] = item[sent:]
-            else:
+            for piece in pieces:
+                if sent < len(piece):
+                    self._queue[0] = piece[sent:]
+                    return
+                sent -= len(piece)
                 self._queue.popleft()
+            self._send_fds()
+
+    def _send_fds(self) -> None:
+        """Send the descriptors that are next."""
+        while self._queue and isinstance(self._queue[0], int):
+            fd = self._queue[0]
+            socket.send_fds(self._sock, [b"\0"], [fd])
+            os.close(fd)
+            self._queue.popleft()
+            self._queued -= 1
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """Pause `producer` while too much is queued. Only streaming (push) producers are known."""

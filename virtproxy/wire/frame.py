@@ -23,7 +23,10 @@ _FD_COUNT = struct.Struct(">I")
 
 
 class Frame:
-    """A packet: `raw` is all of it, the length word included; `fds` are open descriptors."""
+    """A packet: `raw` is all of it, the length word included; `fds` are open descriptors.
+
+    A large packet that was received is a bytearray, which nobody changes.
+    """
 
     __slots__ = ("fds", "procedure", "program", "raw", "serial", "status", "type", "version")
 

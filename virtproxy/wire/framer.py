@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from typing import cast
 
 from virtproxy.wire.frame import CALL_WITH_FDS, HEADER, REPLY_WITH_FDS, Frame
 from virtproxy.wire.limits import FD_COUNT_SIZE, FDS_MAX, LENGTH_SIZE, PACKET_MAX, PACKET_MIN
@@ -22,6 +23,9 @@ Piece = bytes | bytearray | memoryview
 Sink = Callable[[Piece], None]
 # A smaller packet is better kept until it is whole.
 DIVERT_MIN = 16384
+# A larger one is not copied once more when it is whole: that would keep every other connection waiting.
+LARGE_MIN = 1024 * 1024
+_ALL = 1 << 62
 
 
 class FrameError(ValueError):
@@ -31,10 +35,14 @@ class FrameError(ValueError):
 class Framer:
     """State of one direction of one connection: a partial packet and unclaimed descriptors."""
 
-    __slots__ = ("_buffer", "_fds", "_fresh", "_left", "_needed", "_sink")
+    __slots__ = ("_buffer", "_fds", "_fresh", "_left", "_needed", "_sink", "packet_max", "rest")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        # Bytes that came and were not looked at, because `feed` was to return only so many packets.
+        self.rest: memoryview | None = None
+        # The owner may lower it, to as much as it would want to keep for this peer.
+        self.packet_max = PACKET_MAX
         # The start of a packet as it just came; it moves to the buffer only if more must be waited for.
         self._fresh: memoryview | None = None
         self._needed = LENGTH_SIZE
@@ -55,35 +63,59 @@ class Framer:
         """Take descriptors that arrived with the bytes of the next `feed`; the framer owns them."""
         self._fds.extend(fds)
 
-    def feed(self, data: bytes | memoryview) -> list[Frame]:
-        """Return the packets that `data` completes, in order.
+    def feed(self, data: bytes | memoryview, most: int = _ALL) -> list[Frame]:
+        """Return the packets that `data` completes, in order, and at most `most` of them.
 
-        Raises FrameError on a length out of bounds, and on descriptors without a message.
+        What is then left to be looked at is `rest`; feed nothing to go on with it. Raises FrameError on a length out
+        of bounds, and on descriptors without a message.
         """
-        if self._sink is not None:
+        if self.rest is not None:
+            data = b"".join((self.rest, data)) if data else self.rest
+            self.rest = None
+        elif self._sink is not None:
             data = self._pass_on(self._sink, data)
             if not data:
                 return []
         if self._fresh is not None:
             self._buffer += self._fresh
             self._fresh = None
-        if self._buffer:
-            self._buffer += data
-            if len(self._buffer) < self._needed:
-                return []
-            data = bytes(self._buffer)
-            self._buffer.clear()
         frames: list[Frame] = []
+        if self._buffer:
+            if len(self._buffer) + len(data) < self._needed:
+                self._buffer += data
+                return []
+            data = self._complete(data, frames)
         try:
-            offset = self._cut(data, frames)
+            offset = self._cut(data, frames, most)
             if offset < len(data):
-                self._fresh = memoryview(data)[offset:]
+                left = memoryview(data)[offset:]
+                if len(frames) < most:
+                    self._fresh = left
+                else:
+                    self.rest = left
             self._check_fds()
         except FrameError:
             # The frames before the fault are lost with the connection; `close` finds their descriptors here.
             self._fds.extend(fd for frame in frames for fd in frame.fds)
             raise
         return frames
+
+    def _complete(self, data: bytes | memoryview, frames: list[Frame]) -> bytes | memoryview:
+        """Complete the kept packet; return the bytes to cut packets from, without it if it is in `frames`."""
+        missing = self._needed - len(self._buffer) if self._needed >= LARGE_MIN else len(data)
+        view = memoryview(data)
+        self._buffer += view[:missing]
+        if self._needed >= LARGE_MIN:
+            _, *fields = _unpack_header(self._buffer)
+            frame = Frame(cast(bytes, self._buffer), *fields)
+            if not frame.carries_fds:
+                self._buffer = bytearray()
+                self._needed = LENGTH_SIZE
+                frames.append(frame)
+                return view[missing:]
+        whole = bytes(self._buffer) + bytes(view[missing:])
+        self._buffer.clear()
+        return whole
 
     def head(self) -> Frame | None:
         """The header of a large packet whose start just came, as a frame without payload."""
@@ -112,18 +144,18 @@ class Framer:
         return view[left:]
 
     def _check_fds(self) -> None:
-        if self._fds and self._fresh is None:
+        if self._fds and self._fresh is None and self.rest is None:
             raise FrameError("file descriptors arrived without a message that announces them")
         if len(self._fds) > FDS_MAX:
             raise FrameError(f"more than {FDS_MAX} file descriptors are waiting for a message")
 
-    def _cut(self, data: bytes | memoryview, frames: list[Frame]) -> int:
-        """Append the whole packets of `data` to `frames`; return where the partial one starts."""
-        offset, end = 0, len(data)
-        while end - offset >= LENGTH_SIZE:
+    def _cut(self, data: bytes | memoryview, frames: list[Frame], most: int) -> int:
+        """Append the whole packets of `data` to `frames`, up to `most`; return where what is left starts."""
+        offset, end, largest = 0, len(data), self.packet_max
+        while end - offset >= LENGTH_SIZE and len(frames) < most:
             length = int.from_bytes(data[offset : offset + LENGTH_SIZE], "big")
-            if not PACKET_MIN <= length <= PACKET_MAX:
-                raise FrameError(f"a packet announces {length} bytes; from {PACKET_MIN} to {PACKET_MAX} are allowed")
+            if not PACKET_MIN <= length <= largest:
+                raise FrameError(f"a packet announces {length} bytes; from {PACKET_MIN} to {largest} are allowed")
             if length > end - offset:
                 self._needed = length
                 return offset
