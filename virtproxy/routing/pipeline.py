@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.logger import Logger
@@ -23,14 +24,20 @@ from virtproxy.protocol.schema import Procedure
 from virtproxy.routing.answers import error_reply
 from virtproxy.routing.procedures import PLAIN, Key
 from virtproxy.routing.stages import Request, Stage, StageMaker
-from virtproxy.wire.frame import Frame
+from virtproxy.rpc.client import error_of
+from virtproxy.wire.codec import Struct, WireError
+from virtproxy.wire.frame import ERROR, Frame
 
 if TYPE_CHECKING:
     from virtproxy.routing.session import Session
 
+A = TypeVar("A", bound=Struct | None)
+R = TypeVar("R", bound=Struct | None)
 # How many tables of plain calls are remembered, each for one combination of profiles.
 _TABLES_MAX = 256
 _tables: dict[Any, Mapping[Key, int]] = {}
+# The serials of calls that stages make in the client's name are from here on; no client gets so far.
+ASKED_SERIALS = 0xFFFE0000
 # Events that may wait behind one that a stage thinks about, before the backends are paused.
 EVENTS_WAITING_MAX = 256
 _log = Logger()
@@ -43,6 +50,9 @@ class Pipeline:
         self._session = session
         self._stages: list[Stage] = [make(session) for make in makers]
         self.requests: dict[Key, Request] = {}
+        # Calls of the stages' own, made in the client's name.
+        self.asked: dict[Key, tuple[Procedure[Any, Any], Deferred[Any]]] = {}
+        self._serials = count(ASKED_SERIALS)
         self._thinking: set[Deferred[Any]] = set()
         self._events: deque[Frame] = deque()
         self._event_thinks = False
@@ -66,6 +76,7 @@ class Pipeline:
         for request in self.requests.values():
             self._drop(request)
         self.requests.clear()
+        self.asked.clear()
         self._events.clear()
         for stage in self._stages:
             stage.close()
@@ -142,10 +153,40 @@ class Pipeline:
         request.held.append(frame)
         return True
 
+    # What stages do themselves
+
+    def ask(self, procedure: Procedure[A, R], args: A) -> Deferred[R]:
+        """Make a call in the client's name whose answer a stage wants; it passes no stage. VirtError as the daemon's.
+
+        Raises VirtError if nobody serves it.
+        """
+        frame = procedure.call_frame(next(self._serials) % 0x10000 + ASKED_SERIALS, args)
+        if _key(frame) in self.asked:
+            raise errors.rpc("the serial is in use")
+        answer: Deferred[R] = Deferred()
+        self.asked[_key(frame)] = (procedure, answer)
+        try:
+            self._session.forward(frame, procedure)
+        except VirtError:
+            del self.asked[_key(frame)]
+            raise
+        return answer
+
+    def serve(self, request: Request, frame: Frame) -> None:
+        """Answer a call in the place of its backend, which does not get it."""
+        if not request.answered and not self._closed:
+            request.answered = True
+            self._answer(request, frame, early=False)
+
     # Replies
 
     def replied(self, frame: Frame) -> bool:
-        """Whether this reply is the pipeline's to deliver: its call was seen by a stage."""
+        """Whether this reply is the pipeline's to deliver: its call was seen by a stage, or made by one."""
+        asked = self.asked.pop(_key(frame), None) if self.asked else None
+        if asked is not None:
+            self._session.client.discard(frame)
+            deliver(frame, *asked)
+            return True
         request = self.requests.get(_key(frame))
         if request is None:
             return False
@@ -267,6 +308,19 @@ class Pipeline:
 def _rule(request: Request) -> str:
     """What refused a call: the module of the stage that saw it last."""
     return type(request.passed[-1]).__module__.rpartition(".")[2] if request.passed else "pipeline"
+
+
+def deliver(frame: Frame, procedure: Procedure[Any, Any], answer: Deferred[Any]) -> None:
+    """Fire `answer` with the result that a reply carries, or with its error."""
+    if frame.status == ERROR:
+        answer.errback(error_of(frame))
+        return
+    try:
+        result = procedure.decode_ret(frame)
+    except WireError as failure:
+        answer.errback(errors.rpc(f"the reply to {procedure.name} cannot be read: {failure}"))
+        return
+    answer.callback(result)
 
 
 def _key(frame: Frame) -> Key:

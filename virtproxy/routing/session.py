@@ -190,7 +190,7 @@ class Session:
         """A call has its answer."""
         if self._streams and frame.status == ERROR:
             self._streams.pop(frame.serial, None)
-        if self.pipeline.requests and self.pipeline.replied(frame):
+        if (self.pipeline.requests or self.pipeline.asked) and self.pipeline.replied(frame):
             return
         self.client.reply(frame)
 

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The stage that enforces access rules in front of any backend: a policy's, polkit's.
+
+`daemon/rules.py` makes an `AccessRule` for each `Decider`. A session's `AccessStage` finds out what a call is about
+(by the directory, never by what the client calls it), asks for each permission that the call's declaration names, and
+refuses what is not granted. Under a policy (`hides`) a thing on which the caller lacks `getattr` is as good as absent;
+without it the answers are those of libvirt's own access drivers.
+
+It leaves in `Request.notes`: "things", the `Thing`s that the call is about, and "decision", the `Decision` that
+counted: the refusal, or the last grant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Hashable, Mapping
+from functools import partial
+from typing import Any
+
+from virtproxy.access.decision import Decider, Thing
+from virtproxy.access.objects import FAMILY_OF, About, about
+from virtproxy.access.owners import Owners
+from virtproxy.access.rules import Rule, rules_of
+from virtproxy.access.things import Place, connection, place_of
+from virtproxy.protocol import remote
+from virtproxy.protocol.schema import Procedure
+from virtproxy.routing.directory import Directories, Known
+from virtproxy.routing.families import route_of
+from virtproxy.routing.rules import events, filters, lookups, making
+from virtproxy.routing.rules.judge import Case, Judge
+from virtproxy.routing.session import Session
+from virtproxy.routing.stages import Request, Stage
+from virtproxy.wire.frame import Frame
+from virtproxy.wire.limits import PACKET_MIN
+
+# Calls with longer arguments than this are judged each time, in bytes.
+REMEMBERED_SIZE = 512
+# How many judgements a session remembers; then all are forgotten.
+REMEMBERED_MAX = 4096
+
+# What must be granted beyond what libvirt asks for, where nothing may leak: the source of a copy is read.
+_STRICTER: Mapping[Procedure[Any, Any], tuple[Rule, ...]] = {
+    remote.STORAGE_VOL_CREATE_XML_FROM: (Rule("storage_vol", "data_read"),),
+    remote.DOMAIN_SET_SCHEDULER_PARAMETERS: (Rule("domain", "write"),),
+}
+
+_After = Callable[[Frame], Coroutine[Any, Any, Frame]]
+
+
+class Judgement:
+    """A call that was granted: it need not be judged again for as long as what it rests on is true."""
+
+    __slots__ = ("decision", "known", "things")
+
+    def __init__(self, case: Case) -> None:
+        self.known: tuple[Known, ...] = tuple(case.known)
+        self.things = tuple(case.things)
+        self.decision = case.decision
+
+    def holds(self) -> bool:
+        """Whether nothing changed."""
+        return all(known.valid for known in self.known)
+
+
+class AccessRule:
+    """The rule of one decider, for all sessions of a daemon: a `StageMaker`."""
+
+    def __init__(self, decider: Decider, *, hides: bool, owners: Owners | None = None) -> None:
+        self.decider = decider
+        self.hides = hides
+        self.owners = owners
+        self._directories: Directories | None = None
+
+    def __call__(self, session: Session) -> AccessStage:
+        """The stage of one session."""
+        if self._directories is None:
+            self._directories = Directories(session.router)
+        judge = Judge(session, self.decider, self._directories, self.owners, self.hides)
+        return AccessStage(judge)
+
+
+class AccessStage(Stage):
+    """One session's part; see the module."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._session = judge.session
+        self._sees: dict[Procedure[Any, Any], bool] = {}
+        self._judged: dict[tuple[int, int, bytes], Judgement] = {}
+        self._after: dict[Request, _After] = {}
+
+    # What it wants to see
+
+    def refresh(self) -> None:
+        """Who calls or the rules changed: nothing that was judged counts any more."""
+        self._sees.clear()
+        self._judged.clear()
+
+    def profile(self) -> Hashable:
+        """As the decider's."""
+        judge = self._judge
+        return (id(judge.decider), judge.hides, judge.owners is None, judge.decider.profile(judge.identity))
+
+    def sees(self, procedure: Procedure[Any, Any]) -> bool:
+        """What is not certain to be granted whatever it is about, and what makes things that somebody will own."""
+        seen = self._sees.get(procedure)
+        if seen is None:
+            seen = self._sees[procedure] = self._concerns(procedure)
+        return seen
+
+    def _concerns(self, procedure: Procedure[Any, Any]) -> bool:
+        judge, what = self._judge, about(procedure)
+        needed = {(rule.kind, rule.permission) for rule in (*self._rules(procedure), *rules_of(procedure.aclfilter))}
+        if judge.hides:
+            kinds = {kind for kind, _ in needed if kind != "connect"} | what.kinds
+            needed |= {(kind, "getattr") for kind in kinds}
+        if any(judge.decider.always(judge.identity, *need) is not True for need in needed):
+            return True
+        return what.makes and judge.owners is not None
+
+    def _rules(self, procedure: Procedure[Any, Any]) -> tuple[Rule, ...]:
+        return rules_of(procedure.acl) + (_STRICTER.get(procedure, ()) if self._judge.hides else ())
+
+    # Calls
+
+    def call(self, request: Request) -> Coroutine[Any, Any, None] | None:
+        """Let a call pass that was judged before; judge it otherwise."""
+        frame = request.frame
+        judged = self._judged.get((frame.program, frame.procedure, frame.raw[PACKET_MIN:]))
+        if judged is not None and judged.holds():
+            request.notes["things"] = judged.things
+            request.notes["decision"] = judged.decision
+            return None
+        return self._consider(request)
+
+    async def _consider(self, request: Request) -> None:
+        case = Case()
+        before = request.frame
+        try:
+            lasting = await self._judge_call(request, case)
+        finally:
+            request.notes["things"] = tuple(case.things)
+            request.notes["decision"] = case.decision
+        if lasting and not case.pretended:
+            self._remember(before, case)
+
+    async def _judge_call(self, request: Request, case: Case) -> bool:
+        """Judge a call; VirtError refuses it. Returns whether the same call need not be judged again."""
+        procedure, judge, what = request.procedure, self._judge, about(request.procedure)
+        rules = [rule for rule in self._rules(procedure) if rule.applies(request.args)]
+        place = self._place(request)
+        if place is None:
+            return False
+        for rule in rules:
+            if rule.kind == "connect":
+                await judge.require(rule.permission, connection(place), case)
+        about_things = [rule for rule in rules if rule.kind != "connect"]
+        if what.lookup is None:
+            await self._refuse_what_never_is(about_things, case)
+        for ref in what.refs(request.args):
+            await judge.resolve(ref, case)
+        if what.lookup is not None:
+            self._after[request] = partial(lookups.judge_found, judge, request, what, about_things)
+        elif what.file is not None:
+            await making.judge_file(judge, request, what, about_things, case)
+        elif what.makes:
+            await self._judge_making(request, what, about_things, case)
+        else:
+            await self._require(about_things, case)
+            return await self._answers(request)
+        return False
+
+    async def _refuse_what_never_is(self, rules: list[Rule], case: Case) -> None:
+        """What is granted on no thing is refused without asking what it is about."""
+        judge = self._judge
+        for rule in rules:
+            if judge.decider.always(judge.identity, rule.kind, rule.permission) is False:
+                place = judge.place(FAMILY_OF[rule.kind])
+                await judge.require(rule.permission, Thing(rule.kind, place.driver, place.uri), case)
+
+    async def _require(self, rules: list[Rule], case: Case) -> None:
+        for rule in rules:
+            for thing in case.of(rule.kind):
+                await self._judge.require(rule.permission, thing, case)
+
+    async def _judge_making(self, request: Request, what: About, rules: list[Rule], case: Case) -> None:
+        copied = [rule for rule in rules if rule in _STRICTER.get(request.procedure, ())]
+        await self._require(copied, case)
+        made = [rule for rule in rules if rule not in copied]
+        if await making.judge_making(self._judge, request, what, made, case):
+            self._after[request] = partial(making.record_owner, self._judge, request)
+
+    async def _answers(self, request: Request) -> bool:
+        """See to it that the answer is judged too, where that is needed; whether it is not."""
+        judge, procedure = self._judge, request.procedure
+        if filters.is_list(procedure):
+            counts = await filters.prepare(judge, request)
+            if not request.answered:
+                self._after[request] = partial(filters.judge_list, judge, request, counts)
+            return False
+        elif procedure is remote.NODE_DEVICE_GET_PARENT and judge.hides:
+            self._after[request] = partial(lookups.judge_parent, judge, request)
+        return request not in self._after
+
+    def _place(self, request: Request) -> Place | None:
+        """The daemon that a call goes to; None for what the edge answers before a URI is opened."""
+        if request.procedure.edge == "open":
+            target = route_of(request.args.name or self._session.router.default_uri()).primary
+            return place_of(target.driver, target.uri)
+        if request.procedure.edge is not None and self._session.primary is None:
+            return None
+        return self._judge.place(request.procedure.family)
+
+    def _remember(self, frame: Frame, case: Case) -> None:
+        size = len(frame.raw) - PACKET_MIN
+        if not self._judge.hides or frame.fds or size > REMEMBERED_SIZE or not all(known.valid for known in case.known):
+            return
+        if len(self._judged) >= REMEMBERED_MAX:
+            self._judged.clear()
+        self._judged[frame.program, frame.procedure, frame.raw[PACKET_MIN:]] = Judgement(case)
+
+    # Replies and events
+
+    def reply(self, request: Request, frame: Frame) -> Frame | Coroutine[Any, Any, Frame]:
+        """The reply as the client may have it."""
+        after = self._after.pop(request, None) if self._after else None
+        return frame if after is None else after(frame)
+
+    def filters_events(self) -> bool:
+        """Unless the caller may hear of everything."""
+        return events.filters(self._judge)
+
+    def event(self, frame: Frame) -> Frame | Coroutine[Any, Any, Frame | None] | None:
+        """The event, if the client may hear of it."""
+        return events.judge_event(self._judge, frame)
+
+    def close(self) -> None:
+        """The session is over."""
+        self._after.clear()
+        self._judge.leave()

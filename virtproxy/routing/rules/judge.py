@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Finds out what one session's calls are about and asks the decider: what all parts of the access rules share.
+
+The access stage and its parts (`lookups`, `making`, `filters`, `events`) use it. A `Case` is one call's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from twisted.internet.defer import ensureDeferred, gatherResults
+from twisted.logger import Logger
+
+from virtproxy import errors
+from virtproxy.access.decision import GRANTED, Decider, Decision, Thing
+from virtproxy.access.objects import FAMILY_OF, Ref
+from virtproxy.access.owners import Owners
+from virtproxy.access.things import Place, connection, identity_of, place_of
+from virtproxy.errors import VirtError
+from virtproxy.identity import Identity
+from virtproxy.protocol.errors import ErrorDomain
+from virtproxy.protocol.schema import Family
+from virtproxy.routing.directory import Directories, Directory, Known
+from virtproxy.routing.families import Target
+from virtproxy.routing.rules.hidden import absent
+from virtproxy.routing.session import Session
+
+_log = Logger()
+
+
+@dataclass
+class Case:
+    """What was found out about one call so far. `known`: what the conclusion rests on, to be forgotten with it."""
+
+    things: list[Thing] = field(default_factory=list)
+    known: list[Known] = field(default_factory=list)
+    decision: Decision = GRANTED
+    pretended: bool = False
+
+    def of(self, kind: str) -> list[Thing]:
+        """The things of a kind."""
+        return [thing for thing in self.things if thing.kind == kind]
+
+
+class Judge:
+    """Asks for one session. `hides`: what the caller may not see is as good as absent."""
+
+    def __init__(
+        self, session: Session, decider: Decider, directories: Directories, owners: Owners | None, hides: bool
+    ) -> None:
+        self.session = session
+        self.decider = decider
+        self.owners = owners
+        self.hides = hides
+        self._directories = directories
+
+    @property
+    def identity(self) -> Identity:
+        """Who is calling, as of now."""
+        return self.session.identity
+
+    def leave(self) -> None:
+        """The session is over."""
+        self._directories.leave(self)
+
+    # Where things are
+
+    def target(self, family: Family) -> Target:
+        """The daemon that serves a family for this client; VirtError if nobody does."""
+        target = self.session.target_of(family)
+        if target is None:
+            raise errors.internal(f"{family.value} connection not open")
+        return target
+
+    def place(self, family: Family) -> Place:
+        """The same, as a place of things."""
+        target = self.target(family)
+        return place_of(target.driver, target.uri)
+
+    def directory(self, kind: str) -> Directory:
+        """The directory of things of a kind; VirtError if no daemon has them for this client."""
+        return self._directories.of(self.target(FAMILY_OF[kind]), self)
+
+    # What things are
+
+    def owned(self, thing: Thing) -> Thing:
+        """The thing with its owner."""
+        if self.owners is None or thing.owner is not None:
+            return thing
+        owner = self.owners.owner_of(thing.uri, thing.kind, identity_of(thing))
+        return thing if owner is None else replace(thing, owner=owner)
+
+    async def resolve(self, ref: Ref, case: Case) -> Thing:
+        """The thing that the caller means; VirtError as for an absent one if it is not there or must not be seen."""
+        directory = self.directory(ref.kind)
+        if self.hides and self.decider.always(self.identity, ref.kind, "getattr") is False:
+            raise absent(ref, directory.place)
+        within = None if ref.within is None else await self.resolve(ref.within, case)
+        known = directory.known(ref)
+        if known is None or not await self.sees(known.thing):
+            # What is hidden is asked for as what is absent is: it takes as long.
+            known = await directory.find(ref, within)
+            if known is None or not await self.sees(known.thing):
+                raise absent(ref, directory.place)
+        case.known.append(known)
+        thing = self.owned(known.thing)
+        case.things.append(thing)
+        return thing
+
+    # What may be done
+
+    async def decide(self, permission: str, thing: Thing) -> Decision:
+        """Ask for one permission on one thing."""
+        asked = self.decider.decide(self.identity, permission, self.owned(thing))
+        return asked if isinstance(asked, Decision) else await asked
+
+    async def sees(self, thing: Thing) -> bool:
+        """Whether the thing is there for the caller; always where nothing is hidden."""
+        return not self.hides or await self.may(("getattr",), thing)
+
+    async def may(self, permissions: Iterable[str], thing: Thing) -> bool:
+        """Whether all the permissions are granted."""
+        for permission in permissions:
+            if self.decider.always(self.identity, thing.kind, permission) is True:
+                continue
+            if not (await self.decide(permission, thing)).granted:
+                return False
+        return True
+
+    async def visible(self, permissions: Iterable[str], things: Iterable[Thing]) -> list[bool]:
+        """For each thing whether all the permissions are granted; those of whom somebody is asked at once."""
+        wanted = tuple(permissions)
+        asked = [ensureDeferred(self.may(wanted, thing)) for thing in things]
+        return list(await gatherResults(asked, consumeErrors=True))
+
+    async def require(self, permission: str, thing: Thing, case: Case, called: str | None = None) -> None:
+        """VirtError unless the permission is granted. `called` replaces what a refusal would say of a hidden thing."""
+        decision = await self.decide(permission, thing)
+        case.decision = decision
+        if decision.pretended:
+            case.pretended = True
+            _log.info(
+                "would be refused: {missing} ({rule}) to {who}",
+                missing=decision.missing, rule=decision.rule, who=self.identity.describe(),
+            )  # fmt: skip
+        if not decision.granted:
+            raise self.denial(decision, permission, thing, called)
+
+    def denial(self, decision: Decision, permission: str, thing: Thing, called: str | None = None) -> VirtError:
+        """The refusal of a permission: a policy's names what is missing, otherwise libvirt's."""
+        if not self.hides:
+            return errors.access_denied(f"'{thing.driver}' denied access", ErrorDomain.ACCESS)
+        wanted = f"{thing.kind}:{permission}"
+        missing = decision.missing or wanted if called is None else f"{wanted} on {called}"
+        return errors.access_denied(f"{missing} is not granted", ErrorDomain.ACCESS)
+
+    def connection(self, family: Family) -> Thing:
+        """The connection to the daemon that serves a family."""
+        return connection(self.place(family))
