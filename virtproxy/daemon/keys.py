@@ -131,6 +131,7 @@ _OWN = (
     _uint("busy_poll_us", 50, 0, 1000),
     _text("policy_file", None),
     _uint("polkit_timeout", 30, 1, 3600),
+    _text("policy_owners_file", None),
 )
 
 KEYS: dict[str, Key] = {key.name: key for key in _LIBVIRT + _OWN}

@@ -26,6 +26,7 @@ class Places:
     run_dir: str
     pid_dir: str
     log_dir: str
+    state_dir: str = "/var/lib/libvirt/virtproxy"
 
     @property
     def is_system(self) -> bool:
@@ -60,7 +61,8 @@ def session_places(environ: Mapping[str, str], home: str) -> Places:
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     run = os.path.join(runtime, "libvirt") if os.path.isabs(runtime) else cache
     config = os.path.join(_xdg(environ, "XDG_CONFIG_HOME", os.path.join(home, ".config")), "libvirt")
-    return Places("session", config, run, run, cache)
+    state = os.path.join(_xdg(environ, "XDG_STATE_HOME", os.path.join(home, ".local/state")), "libvirt", "virtproxy")
+    return Places("session", config, run, run, cache, state)
 
 
 def places(environ: Mapping[str, str], uid: int) -> Places:

@@ -20,6 +20,7 @@ from virtproxy.daemon.failure import ExitCode, StartupError
 from virtproxy.daemon.log_settings import LogSettings, log_settings
 from virtproxy.daemon.metrics_port import metrics_endpoint, metrics_warnings
 from virtproxy.daemon.options import DaemonOptions
+from virtproxy.daemon.owners_file import owners_of
 from virtproxy.daemon.paths import Places, places
 from virtproxy.daemon.policy_file import policy_of, policy_warnings
 from virtproxy.daemon.polkit import check_polkit
@@ -28,6 +29,7 @@ from virtproxy.daemon.settings import Settings, load
 from virtproxy.daemon.sockets import check_inet, check_unix
 
 if TYPE_CHECKING:
+    from virtproxy.access.owners import Owners
     from virtproxy.access.policy.decider import PolicyDecider
     from virtproxy.auth.sasl.login import SaslRules
     from virtproxy.auth.tls import ServerTls
@@ -39,7 +41,7 @@ _UUID = re.compile(r"\s*[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\s*"
 class Plan:
     """A checked start. ``tls`` and ``sasl`` are None when no endpoint needs them; ``warnings`` are for the log.
 
-    ``policy`` decides what clients may do; None without a policy_file.
+    ``policy`` decides what clients may do, ``owners`` has who owns what; None without a policy_file.
     """
 
     row: Row
@@ -56,6 +58,7 @@ class Plan:
     metrics: UnixEndpoint | InetEndpoint | None = None
     warnings: tuple[str, ...] = field(default=())
     policy: PolicyDecider | None = None
+    owners: Owners | None = None
 
 
 def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> Plan:
@@ -93,6 +96,7 @@ def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> P
             *metrics_warnings(settings, metrics),
         ),
         policy=policy,
+        owners=owners_of(settings, row, where, policy),
         metrics=metrics,
     )
 

@@ -13,4 +13,10 @@ from virtproxy.routing.stages import StageMaker
 
 def stage_makers(plan: Plan) -> tuple[StageMaker, ...]:
     """Return what each session of the daemon puts between its client and its backends: first the outermost."""
-    return (ReadonlyStage,)
+    makers: list[StageMaker] = [ReadonlyStage]
+    if plan.policy is not None:
+        # Only a daemon with a policy pays for loading it.
+        from virtproxy.routing.rules.access import AccessRule
+
+        makers.append(AccessRule(plan.policy, hides=True, owners=plan.owners))
+    return tuple(makers)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a document calls the thing that it will make."""
+
+from __future__ import annotations
+
+import pytest
+
+from virtproxy.access.naming import Naming, NamingError, naming
+
+UUID = "6695eb01-f6a4-8304-79aa-97f2502e193f"
+
+
+@pytest.mark.parametrize(
+    ("kind", "document", "name", "uuid"),
+    [
+        ("domain", f"<domain><uuid>{UUID}</uuid><name>a</name></domain>", "a", UUID),
+        (
+            "domain",
+            f"<domain><name>a<!-- no -->b</name><uuid> {UUID.upper().replace('-', '')}\n</uuid></domain>",
+            "ab",
+            UUID,
+        ),
+        ("domain", "<domain><name>a</name><name>b</name></domain>", "a", None),
+        ("domain", "<domain><devices><name>no</name></devices></domain>", None, None),
+        ("domain", "<domain><name>a&amp;&#98;<![CDATA[<c>]]></name></domain>", "a&b<c>", None),
+        ("domain", "<domain xmlns='urn:x'><name>a</name></domain>", None, None),
+        ("domain", "<domain><x:name xmlns:x='urn:x'>no</x:name><name>a<b>c</b></name></domain>", "ac", None),
+        ("storage_pool", "<pool><source><name>vg</name></source></pool>", "vg", None),
+        ("storage_pool", "<pool><source><name>vg</name></source><name>p</name></pool>", "p", None),
+        ("nwfilter", f"<filter name='f'><uuid>{UUID}</uuid></filter>", "f", UUID),
+        ("nwfilter_binding", "<filterbinding><portdev name='vnet0'/></filterbinding>", "vnet0", None),
+        ("interface", "<interface name='eth0'/>", "eth0", None),
+        ("secret", f"<secret><uuid>{UUID}</uuid><usage type='ceph'><name>c</name></usage></secret>", "c", UUID),
+        ("network_port", f"<networkport><uuid>{UUID}</uuid></networkport>", None, UUID),
+    ],
+)
+def test_names(kind: str, document: str, name: str | None, uuid: str | None) -> None:
+    assert naming(kind, document) == Naming(name, uuid)
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        ("<domain>", "cannot be read"),
+        ("", "cannot be read"),
+        ("<domain>\ud800</domain>", "cannot be read"),
+        ("<!DOCTYPE domain [<!ENTITY n 'x'>]><domain><name>&n;</name></domain>", "document type"),
+        ("<?xml version='1.0' encoding='UTF-7'?><domain><name>+AGE-</name></domain>", "UTF-8"),
+        ("<?xml version='1.0' encoding='utf-16'?><domain/>", "UTF-8"),
+        ("<domain><uuid>no</uuid></domain>", "not a UUID"),
+    ],
+)
+def test_what_two_parsers_might_read_differently_is_refused(document: str, says: str) -> None:
+    with pytest.raises(NamingError, match=says):
+        naming("domain", document)
+
+
+def test_a_declared_utf_8_is_as_good_as_none() -> None:
+    assert naming("domain", "<?xml version='1.0' encoding='utf-8'?><domain><name>ä</name></domain>").name == "ä"

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The fixtures of routing/ and a proxy with access rules before the test driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.routing.conftest import run
+from tests.support.proxy import Proxy
+from virtproxy.access.decision import Decider
+from virtproxy.access.owners import Owners
+from virtproxy.daemon.catalogue import ROWS
+from virtproxy.daemon.locals import local_drivers
+from virtproxy.routing.rules.access import AccessRule
+
+Guarded = Callable[..., Proxy]
+
+
+@pytest.fixture
+def guarded(loop: Any) -> Iterator[Guarded]:
+    """Makes proxies that enforce the rules of a decider in front of the test driver or of `sockets`."""
+    made: list[Proxy] = []
+
+    def make(decider: Decider, *, hides: bool = True, owners: Owners | None = None, **more: Any) -> Proxy:
+        rule = AccessRule(decider, hides=hides, owners=owners)
+        row = next(row for row in ROWS.values() if "test" in row.local)
+        sockets = more.pop("sockets", {})
+        made.append(Proxy(loop, sockets, local=local_drivers(row), stages=(rule,), **more))
+        return made[-1]
+
+    yield make
+    for proxy in made:
+        run(proxy.close())
