@@ -18,6 +18,7 @@ class Identity:
     peer's address as text, for logs. `sasl_mechanism` is the one that proved `sasl_user` ("GSSAPI"); `x509_sans` are
     the alternative names of the certificate that `x509_dname` is of ("DNS:host", "email:user@host", "URI:spiffe://...",
     "IP:192.0.2.1").
+    `principal` is the whole name of a Kerberos user ("joe@REALM"): `sasl_user` has no realm if it is this host's own.
     `ssf` is how many bits of encryption are between the caller and us (TLS, or a security layer of SASL), which is no
     part of who the caller is.
     """
@@ -35,6 +36,7 @@ class Identity:
     x509_dname: str | None = None
     selinux_context: str | None = None
     sasl_mechanism: str | None = None
+    principal: str | None = None
     x509_sans: tuple[str, ...] = ()
     ssf: int = field(default=0, compare=False)
 

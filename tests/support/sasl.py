@@ -15,11 +15,15 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 from virtproxy.auth.sasl.server import Server, server
 
+T = TypeVar("T")
+# Makes of a command the one that runs it somewhere else.
+Inside = Callable[[list[str]], list[str]]
 MECHANISMS = "scram-sha-256 digest-md5 plain gssapi"
 REALM = "VIRTPROXY.TEST"
 USERS = {"joe": "secret", "ann": "geheim", "eve": "hush"}
@@ -33,16 +37,16 @@ def write_config(place: Path, mechanisms: str = MECHANISMS, more: str = "") -> d
     return {"SASL_CONF_PATH": str(directory)}
 
 
-def add_user(place: Path, name: str, password: str, environ: Mapping[str, str]) -> None:
-    """Add a user to the place's database with Cyrus's own program."""
+def add_user(place: Path, name: str, password: str, environ: Mapping[str, str], inside: Inside = list) -> None:
+    """Add a user to the place's database with Cyrus's own program; the host's name becomes part of the user's."""
     command = ["saslpasswd2", "-p", "-c", "-a", "libvirt", "-f", str(place / "sasldb2"), name]
-    subprocess.run(command, input=password.encode(), env={**os.environ, **environ}, check=True)
+    subprocess.run(inside(command), input=password.encode(), env={**os.environ, **environ}, check=True)
 
 
-def write_users(place: Path, environ: Mapping[str, str]) -> None:
+def write_users(place: Path, environ: Mapping[str, str], inside: Inside = list) -> None:
     """All of USERS."""
     for name, password in USERS.items():
-        add_user(place, name, password, environ)
+        add_user(place, name, password, environ, inside)
 
 
 def write_credentials(place: Path, name: str, password: str) -> Path:
@@ -53,6 +57,11 @@ def write_credentials(place: Path, name: str, password: str) -> Path:
     )
     path.chmod(0o600)
     return path
+
+
+async def at_once(function: Callable[..., T], /, *args: Any) -> T:
+    """Call it here, not in a thread."""
+    return function(*args)
 
 
 @functools.cache
@@ -67,10 +76,14 @@ def server_of_tests() -> Server:
 
 
 class Realm:
-    """A Kerberos realm with its own key server; `close` ends it. Its clients are of USERS."""
+    """A Kerberos realm with its own key server; `close` ends it. Its clients are of USERS.
 
-    def __init__(self, place: Path) -> None:
+    `inside` makes of a command the one that runs it where the realm shall be (a lab).
+    """
+
+    def __init__(self, place: Path, inside: Inside = list) -> None:
         self.place = place
+        self._inside = inside
         self.keytab = place / "krb5.keytab"
         with socket.create_server(("127.0.0.1", 0)) as free:
             port: int = free.getsockname()[1]
@@ -82,10 +95,10 @@ class Realm:
             self._admin(f"addprinc -randkey {name}", f"ktadd -k {place}/{name}.keytab {name}")
         self._log = (place / "kdc.log").open("wb")
         self._kdc = subprocess.Popen(
-            ["/usr/sbin/krb5kdc", "-n", "-r", REALM, "-P", str(place / "kdc.pid")],
+            inside(["krb5kdc", "-n", "-r", REALM, "-P", str(place / "kdc.pid")]),
             env=self._environment, stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL,
         )  # fmt: skip
-        self._wait(port)
+        self._wait()
 
     def _write(self, port: int) -> None:
         (self.place / "krb5.conf").write_text(
@@ -107,28 +120,25 @@ class Realm:
         return {**kept, **self.environ, "KRB5_KDC_PROFILE": str(self.place / "kdc.conf")}
 
     def _run(self, *command: str) -> None:
-        subprocess.run(command, env=self._environment, check=True, capture_output=True, timeout=20)
+        subprocess.run(self._inside([*command]), env=self._environment, check=True, capture_output=True, timeout=20)
 
     def _admin(self, *queries: str) -> None:
         for query in queries:
             self._run("kadmin.local", "-r", REALM, "-q", query)
 
-    def _wait(self, port: int) -> None:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                return
-            except OSError:
-                assert self._kdc.poll() is None, (self.place / "kdc.log").read_text()
-                assert time.monotonic() < deadline, "the key server does not listen"
-                time.sleep(0.02)
+    def _wait(self) -> None:
+        deadline, log = time.monotonic() + 20, self.place / "kdc.messages"
+        while not log.exists() or "commencing operation" not in log.read_text():
+            assert self._kdc.poll() is None, (self.place / "kdc.log").read_text()
+            assert time.monotonic() < deadline, "the key server does not start"
+            time.sleep(0.02)
 
     def ticket(self, name: str) -> dict[str, str]:
         """Log `name` in; the variables with which a program is that user."""
         cache = {"KRB5CCNAME": f"FILE:{self.place}/{name}.cache"}
         command = ["kinit", "-k", "-t", f"{self.place}/{name}.keytab", name]
-        subprocess.run(command, env={**self._environment, **cache}, check=True, capture_output=True, timeout=20)
+        environ = {**self._environment, **cache}
+        subprocess.run(self._inside(command), env=environ, check=True, capture_output=True, timeout=20)
         return {**self.environ, **cache}
 
     def close(self) -> None:

@@ -73,9 +73,11 @@ def owner_key(identity: Identity) -> str | None:
 
 
 def _realm(identity: Identity) -> str | None:
-    if identity.sasl_mechanism not in _KERBEROS or identity.sasl_user is None:
+    # A user of the host's own realm has it in the principal alone.
+    name = identity.principal or identity.sasl_user
+    if identity.sasl_mechanism not in _KERBEROS or name is None:
         return None
-    return identity.sasl_user.rpartition("@")[2] if "@" in identity.sasl_user else None
+    return name.rpartition("@")[2] if "@" in name else None
 
 
 def _ip(address: str) -> IPv4Address | IPv6Address | None:

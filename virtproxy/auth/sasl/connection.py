@@ -105,8 +105,18 @@ class SaslConnection:
 
     @property
     def user(self) -> str | None:
-        """Who the client is, once it is complete: ``joe``, or ``joe@REALM`` by Kerberos."""
+        """Who the client is, once it is complete: ``joe``; ``joe@REALM`` by Kerberos of another realm than ours."""
         return self._lib.text(self._ffi.cast("const char *", self._property(c.USERNAME)))
+
+    @property
+    def mechanism(self) -> str:
+        """The mechanism by which it is complete, as libsasl2 calls it."""
+        return self._lib.text(self._ffi.cast("const char *", self._property(c.MECHNAME))) or ""
+
+    @property
+    def principal(self) -> str | None:
+        """The whole name of a client who came by Kerberos, with its realm even if that is this host's own."""
+        return self._lib.gss_name(self._property(c.GSS_PEER_NAME))
 
     @property
     def ssf(self) -> int:

@@ -18,7 +18,7 @@ OK, CONTINUE = 0, 1
 # What a callback is for (sasl_callbacks(3)).
 CALLBACK_END, CALLBACK_GETOPT, CALLBACK_LOG = 0, 1, 2
 # Properties of a connection (sasl_getprop(3), sasl_setprop(3)).
-USERNAME, SSF, MAXOUTBUF = 0, 1, 2
+USERNAME, SSF, MAXOUTBUF, MECHNAME, GSS_PEER_NAME = 0, 1, 2, 15, 18
 SSF_EXTERNAL, SEC_PROPS = 100, 101
 # Security flags, and the flag that lets the last data travel with the success.
 NO_PLAINTEXT, NO_ANONYMOUS = 0x0001, 0x0010
@@ -49,6 +49,12 @@ int sasl_decode(sasl_conn_t *conn, const char *in, unsigned inlen, const char **
 const char *sasl_errdetail(sasl_conn_t *conn);
 const char *sasl_errstring(int error, const char *languages, const char **used);
 void sasl_dispose(sasl_conn_t **conn);
+"""
+# What tells the whole name of a Kerberos user (RFC 2744); libsasl2 gives it without the realm, if that is the host's.
+_GSSAPI = """
+typedef struct { size_t length; void *value; } gss_buffer_desc;
+unsigned gss_display_name(unsigned *minor, void *name, gss_buffer_desc *output, void **type);
+unsigned gss_release_buffer(unsigned *minor, gss_buffer_desc *buffer);
 """
 _LIBC = """
 int pthread_mutex_lock(void *mutex);
@@ -90,6 +96,28 @@ class Library:
         raw = self.ffi.string(pointer)
         return raw if isinstance(raw, str) else raw.decode("utf-8", "backslashreplace")
 
+    @functools.cached_property
+    def gssapi(self) -> Any:
+        """The functions of the GSSAPI that libsasl2's plugin uses; None if it is no library known here."""
+        for name in ("libgssapi_krb5.so.2", "libgssapi.so.3"):
+            try:
+                return self.ffi.dlopen(name)
+            except OSError:
+                continue
+        return None
+
+    def gss_name(self, name: Any) -> str | None:
+        """A name of the GSSAPI as text (``joe@REALM``); None if it has none."""
+        if self.gssapi is None or name == self.ffi.NULL:
+            return None
+        minor = self.ffi.new("unsigned *")
+        shown: Any = self.ffi.new("gss_buffer_desc *")
+        if self.gssapi.gss_display_name(minor, self.ffi.cast("void *", name), shown, self.ffi.NULL):
+            return None
+        text = bytes(self.ffi.buffer(shown.value, shown.length)).decode("utf-8", "backslashreplace")
+        self.gssapi.gss_release_buffer(minor, shown)
+        return text
+
     def problem(self, code: int, connection: Any = None) -> str:
         """What a result means, with what the connection knows of it; for the log only."""
         plain = self.text(self.sasl.sasl_errstring(code, self.ffi.NULL, self.ffi.NULL)) or f"error {code}"
@@ -110,7 +138,7 @@ def library() -> Library:
             "SASL needs Python's cffi: run pip install 'virtproxy[sasl]' (Debian: apt install python3-cffi)"
         ) from None
     ffi = FFI()
-    ffi.cdef(_DECLARATIONS + _LIBC)
+    ffi.cdef(_DECLARATIONS + _GSSAPI + _LIBC)
     try:
         sasl = ffi.dlopen("libsasl2.so.2")
     except OSError:

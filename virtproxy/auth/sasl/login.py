@@ -73,10 +73,11 @@ class SaslLogin:
         """Answer one call; LoginRefused says why not, and what was negotiated is then forgotten."""
         answer = _LEGAL.get((self._state, procedure))
         if answer is None:
+            why = f"SASL: {procedure.name} came when {self._state.value}"
             if procedure is not remote.AUTH_SASL_INIT:
                 self.close()
             # A second INIT changes nothing about the first, as with libvirt.
-            raise LoginRefused(f"SASL: {procedure.name} came when {self._state.value}")
+            raise LoginRefused(why)
         try:
             return await answer(self, args, identity)
         except SaslError as failure:
@@ -105,12 +106,12 @@ class SaslLogin:
             self._connection = await self._in_thread(SaslConnection, self._server, self._rules.demands(identity))
         self._state, self._mechanism = State.STARTED, args.mech
         connection = self._negotiation
-        step = await self._in_thread(connection.start, args.mech, None if args.nil else args.data)
+        step = await self._in_thread(connection.start, args.mech, _given(args))
         return self._progress(remote.AuthSaslStartRet, step, connection, identity)
 
     async def _step(self, args: remote.AuthSaslStepArgs, identity: Identity) -> Progress:
         connection = self._negotiation
-        step = await self._in_thread(connection.step, None if args.nil else args.data)
+        step = await self._in_thread(connection.step, _given(args))
         return self._progress(remote.AuthSaslStepRet, step, connection, identity)
 
     @property
@@ -145,7 +146,13 @@ class SaslLogin:
         allowed = self._rules.allowed_users
         if allowed is not None and not name_allowed(user, allowed):
             raise SaslError(f'the user "{user}" is not in sasl_allowed_username_list')
-        known = replace(identity, sasl_user=user, sasl_mechanism=self._mechanism.upper(), ssf=ssf or identity.ssf)
+        known = replace(
+            identity,
+            sasl_user=user,
+            sasl_mechanism=connection.mechanism,
+            principal=connection.principal,
+            ssf=ssf or identity.ssf,
+        )
         return known, connection.layer() if ssf else None
 
 
@@ -159,6 +166,13 @@ _LEGAL: Mapping[tuple[State, Procedure[Any, Any]], _Answer] = MappingProxyType(
         (State.STARTED, remote.AUTH_SASL_STEP): SaslLogin._step,
     }
 )
+
+
+def _given(args: remote.AuthSaslStartArgs | remote.AuthSaslStepArgs) -> bytes | None:
+    """What a client gives to a mechanism; as with libvirtd, what is empty is nothing. SaslError if it is both."""
+    if args.nil and args.data:
+        raise SaslError("the client gave data and said that it gave none")
+    return args.data or None
 
 
 def _sasl_address(address: str) -> str | None:

@@ -84,7 +84,7 @@ class Setup:
         if any(_KERBEROS.match(name) for name in offered):
             found += _file_trouble(self._keytab(), "the keytab {path}, without which nobody logs in by Kerberos, {why}")
         if any(self._asks_sasldb(name) for name in offered):
-            text = "the SASL users in {path}, who alone log in by password, {why}: add one with virtproxy user add NAME"
+            text = "the SASL users are kept in {path}, which {why}: add one with virtproxy user add NAME"
             found += _file_trouble(self._server.option("sasldb_path") or SASLDB, text)
         return found
 
