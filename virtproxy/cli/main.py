@@ -13,12 +13,13 @@ import sys
 from types import ModuleType
 
 from virtproxy import __version__
-from virtproxy.cli import demo, pki
+from virtproxy.cli import demo, pki, policy
 from virtproxy.cli.output import CommandError, complain
 
 PROGRAM = "virtproxy"
 SUBCOMMANDS: dict[str, tuple[ModuleType, str]] = {
     "demo": (demo, "start virtproxyd with the test driver and talk to it"),
+    "policy": (policy, "check a policy, and ask it who may do what"),
     "pki": (pki, "make the certificates that TLS needs"),
 }
 EXAMPLES = """\
@@ -26,6 +27,7 @@ examples:
   virtproxy demo                     show it at work, stay up until Ctrl-C
   virtproxy demo --once --port 0     the same on a free port, and end
   virtproxy pki --help               how to make a CA and certificates
+  virtproxy policy --help            who may do what, and why
 """
 
 

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Which public functions the commands of virsh are about, so that people can ask in the words they use.
+
+`virtproxy policy explain start web1` looks here. Functions that every command calls on its way (opening, looking its
+object up) are left out, as are those that only some options lead to.
+"""
+
+from __future__ import annotations
+
+_TABLE = """
+list virConnectListAllDomains
+domstats virConnectGetAllDomainStats
+dominfo virDomainGetInfo
+domstate virDomainGetState
+dumpxml virDomainGetXMLDesc
+domid virDomainLookupByName
+domuuid virDomainLookupByName
+vcpuinfo virDomainGetVcpus
+vcpucount virDomainGetVcpusFlags
+dommemstat virDomainMemoryStats
+domblklist virDomainGetXMLDesc
+domblkinfo virDomainGetBlockInfo
+domblkstat virDomainBlockStatsFlags
+domiflist virDomainGetXMLDesc
+domifstat virDomainInterfaceStats
+domifaddr virDomainInterfaceAddresses
+domjobinfo virDomainGetJobStats
+domhostname virDomainGetHostname
+domtime virDomainGetTime
+domdisplay virDomainGetXMLDesc
+schedinfo virDomainGetSchedulerParametersFlags
+start virDomainCreateWithFlags
+create virDomainCreateXML
+define virDomainDefineXMLFlags
+undefine virDomainUndefineFlags
+destroy virDomainDestroyFlags
+shutdown virDomainShutdownFlags
+reboot virDomainReboot
+reset virDomainReset
+suspend virDomainSuspend
+resume virDomainResume
+save virDomainSaveParams virDomainSaveFlags virDomainSave
+restore virDomainRestoreParams virDomainRestoreFlags virDomainRestore
+managedsave virDomainManagedSave
+managedsave-remove virDomainManagedSaveRemove
+save-image-dumpxml virDomainSaveImageGetXMLDesc
+save-image-define virDomainSaveImageDefineXML
+dump virDomainCoreDumpWithFormat
+screenshot virDomainScreenshot
+console virDomainOpenConsole
+send-key virDomainSendKey
+send-process-signal virDomainSendProcessSignal
+inject-nmi virDomainInjectNMI
+set-user-password virDomainSetUserPassword
+autostart virDomainSetAutostart
+setmem virDomainSetMemoryFlags
+setmaxmem virDomainSetMemoryFlags
+setvcpus virDomainSetVcpusFlags
+vcpupin virDomainPinVcpuFlags
+attach-device virDomainAttachDeviceFlags
+attach-disk virDomainAttachDeviceFlags
+attach-interface virDomainAttachDeviceFlags
+detach-device virDomainDetachDeviceFlags
+update-device virDomainUpdateDeviceFlags
+blockcopy virDomainBlockCopy
+blockcommit virDomainBlockCommit
+blockpull virDomainBlockPull
+blockresize virDomainBlockResize
+domrename virDomainRename
+desc virDomainSetMetadata
+metadata virDomainSetMetadata
+migrate virDomainMigratePerform3Params
+snapshot-create virDomainSnapshotCreateXML
+snapshot-create-as virDomainSnapshotCreateXML
+snapshot-list virDomainListAllSnapshots
+snapshot-dumpxml virDomainSnapshotGetXMLDesc
+snapshot-revert virDomainRevertToSnapshot
+snapshot-delete virDomainSnapshotDelete
+checkpoint-create virDomainCheckpointCreateXML
+checkpoint-list virDomainListAllCheckpoints
+backup-begin virDomainBackupBegin
+domfsinfo virDomainGetFSInfo
+domfsfreeze virDomainFSFreeze
+domfstrim virDomainFSTrim
+qemu-monitor-command virDomainQemuMonitorCommand
+qemu-agent-command virDomainQemuAgentCommand
+net-list virConnectListAllNetworks
+net-info virNetworkIsActive
+net-dumpxml virNetworkGetXMLDesc
+net-dhcp-leases virNetworkGetDHCPLeases
+net-start virNetworkCreate
+net-create virNetworkCreateXMLFlags
+net-define virNetworkDefineXMLFlags
+net-destroy virNetworkDestroy
+net-undefine virNetworkUndefine
+net-autostart virNetworkSetAutostart
+net-update virNetworkUpdate
+net-port-list virNetworkListAllPorts
+pool-list virConnectListAllStoragePools
+pool-info virStoragePoolGetInfo
+pool-dumpxml virStoragePoolGetXMLDesc
+pool-start virStoragePoolCreate
+pool-create virStoragePoolCreateXML
+pool-define virStoragePoolDefineXML
+pool-build virStoragePoolBuild
+pool-destroy virStoragePoolDestroy
+pool-delete virStoragePoolDelete
+pool-undefine virStoragePoolUndefine
+pool-autostart virStoragePoolSetAutostart
+pool-refresh virStoragePoolRefresh
+vol-list virStoragePoolListAllVolumes
+vol-info virStorageVolGetInfo
+vol-dumpxml virStorageVolGetXMLDesc
+vol-path virStorageVolGetPath
+vol-create virStorageVolCreateXML
+vol-create-as virStorageVolCreateXML
+vol-create-from virStorageVolCreateXMLFrom
+vol-clone virStorageVolCreateXMLFrom
+vol-delete virStorageVolDelete
+vol-wipe virStorageVolWipePattern
+vol-resize virStorageVolResize
+vol-upload virStorageVolUpload
+vol-download virStorageVolDownload
+secret-list virConnectListAllSecrets
+secret-dumpxml virSecretGetXMLDesc
+secret-define virSecretDefineXML
+secret-set-value virSecretSetValue
+secret-get-value virSecretGetValue
+secret-undefine virSecretUndefine
+nwfilter-list virConnectListAllNWFilters
+nwfilter-dumpxml virNWFilterGetXMLDesc
+nwfilter-define virNWFilterDefineXMLFlags
+nwfilter-undefine virNWFilterUndefine
+nwfilter-binding-list virConnectListAllNWFilterBindings
+nwfilter-binding-create virNWFilterBindingCreateXML
+nwfilter-binding-delete virNWFilterBindingDelete
+iface-list virConnectListAllInterfaces
+iface-dumpxml virInterfaceGetXMLDesc
+iface-define virInterfaceDefineXML
+iface-undefine virInterfaceUndefine
+iface-start virInterfaceCreate
+iface-destroy virInterfaceDestroy
+iface-begin virInterfaceChangeBegin
+nodedev-list virConnectListAllNodeDevices
+nodedev-dumpxml virNodeDeviceGetXMLDesc
+nodedev-create virNodeDeviceCreateXML
+nodedev-define virNodeDeviceDefineXML
+nodedev-start virNodeDeviceCreate
+nodedev-destroy virNodeDeviceDestroy
+nodedev-undefine virNodeDeviceUndefine
+nodedev-detach virNodeDeviceDetachFlags
+nodedev-reattach virNodeDeviceReAttach
+nodedev-reset virNodeDeviceReset
+capabilities virConnectGetCapabilities
+domcapabilities virConnectGetDomainCapabilities
+nodeinfo virNodeGetInfo
+nodecpustats virNodeGetCPUStats
+nodememstats virNodeGetMemoryStats
+freecell virNodeGetFreeMemory
+hostname virConnectGetHostname
+version virConnectGetVersion
+sysinfo virConnectGetSysinfo
+uri virConnectGetURI
+maxvcpus virConnectGetMaxVcpus
+cpu-models virConnectGetCPUModelNames
+nodesuspend virNodeSuspendForDuration
+node-memory-tune virNodeSetMemoryParameters
+allocpages virNodeAllocPages
+find-storage-pool-sources virConnectFindStoragePoolSources
+event virConnectDomainEventRegisterAny
+net-event virConnectNetworkEventRegisterAny
+domxml-from-native virConnectDomainXMLFromNative
+domxml-to-native virConnectDomainXMLToNative
+"""
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    words[0]: tuple(words[1:]) for words in (line.split() for line in _TABLE.strip().splitlines())
+}
