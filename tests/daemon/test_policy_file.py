@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from virtproxy.access.policy.decider import PolicyDecider
 from virtproxy.access.policy.load import load_policy
 from virtproxy.daemon.failure import StartupError
 from virtproxy.daemon.policy_file import PolicyFile
+from virtproxy.daemon.reload import QUICK_SECONDS, SETTLE_SECONDS, FileWatch
 from virtproxy.identity import Identity
 
 VIEWER = 'grant = [{ to = "user:alice", roles = "viewer" }, { to = "user:root", roles = "admin" }]\n'
@@ -36,9 +37,16 @@ class Place:
         self.decider = PolicyDecider(load_policy(str(self.path)))
         self.clock = Clock()
         self.changes = 0
-        self.keeper = PolicyFile(self.decider, self.clock, self._at_once, self._changed)
+        self.keeper = PolicyFile(self.decider, self._at_once, self._watch, self._changed)
         self.keeper.start()
-        self.clock.pump([1] * 4)
+        self.look()
+
+    def _watch(self, paths: list[str], changed: Callable[[], Coroutine[Any, Any, None]]) -> FileWatch:
+        return FileWatch(self.clock, paths, changed, self._at_once, lambda paths, wake: None)
+
+    def look(self) -> None:
+        """Let the watch see what is there, and find it at rest."""
+        self.clock.pump([0, QUICK_SECONDS, SETTLE_SECONDS])
 
     async def _at_once(self, function: Callable[[], Any]) -> Any:
         return function()
@@ -81,37 +89,38 @@ def said() -> Any:
 def test_a_changed_file_comes_into_force(place: Place) -> None:
     assert (place.may_start, place.changes) == (False, 0)
     place.write(OPERATOR)
-    place.clock.pump([1] * 3)
+    place.look()
     assert (place.may_start, place.changes) == (True, 1)
     place.write(VIEWER)
-    place.clock.pump([1] * 3)
+    place.look()
     assert (place.may_start, place.changes) == (False, 2)
 
 
 def test_a_wrong_file_is_refused_once_and_the_old_one_stays(place: Place, said: list[str]) -> None:
     place.write(OPERATOR.replace("operator", "operater"))
-    place.clock.pump([1] * 10)
+    for _ in range(3):
+        place.look()
     assert (place.may_start, place.changes) == (False, 0)
     assert said == [f'{place.path}:1: there is no role "operater"; did you mean operator?']
     place.write(OPERATOR)
-    place.clock.pump([1] * 3)
+    place.look()
     assert place.may_start
 
 
 def test_a_file_that_is_gone_or_open_to_others_changes_nothing(place: Place, said: list[str]) -> None:
     place.path.write_text(OPERATOR)
     place.path.chmod(0o666)
-    place.clock.pump([1] * 3)
+    place.look()
     assert "can be written by others" in said[-1]
     place.path.unlink()
-    place.clock.pump([1] * 3)
+    place.look()
     assert "cannot be read" in said[-1]
     assert (place.may_start, place.changes) == (False, 0)
 
 
 def test_nothing_happens_when_only_the_time_of_the_file_changes(place: Place) -> None:
     os.utime(place.path, (1, 1))
-    place.clock.pump([1] * 3)
+    place.look()
     assert place.changes == 0
 
 

@@ -96,6 +96,7 @@ class Lifecycle:
     async def _reload(self) -> None:
         if self.service is not None:
             await self.service.reload_tls()
+            await self.service.reload_policy()
         settings = self.plan.settings
         told = await in_threads_of(self._reactor)(lambda: restart_needed(settings))
         if told is not None:

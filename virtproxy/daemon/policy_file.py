@@ -8,26 +8,25 @@ turns out to be wrong later is refused with an error in the log, and the policy 
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from virtproxy.daemon.failure import ExitCode, StartupError
+from virtproxy.daemon.reload import FileWatch, InThread, in_threads_of, watch_files
 from virtproxy.daemon.settings import Settings
 
 if TYPE_CHECKING:
     from virtproxy.access.policy.decider import PolicyDecider
     from virtproxy.access.policy.policy import Policy
 
-# How often the file is looked at. Two looks must agree before it is read: it may be in the middle of being written.
-LOOK_SECONDS = 1.0
+# How many mistakes of a file go to the log.
+PROBLEMS_MAX = 20
 
-# Calls a function where it may block, and says later what it returned.
-InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
+# Makes the watch of some files, given whom to tell.
+WatchMaker = Callable[[list[str], Callable[[], Coroutine[Any, Any, None]]], FileWatch]
 
 
 def policy_of(settings: Settings) -> PolicyDecider | None:
@@ -62,60 +61,39 @@ class PolicyFile:
 
     _log = Logger()
 
-    def __init__(self, decider: PolicyDecider, clock: Any, in_thread: InThread, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, decider: PolicyDecider, in_thread: InThread, watch: WatchMaker, changed: Callable[[], None]
+    ) -> None:
         self._decider = decider
         self._path = decider.policy.path
-        self._clock = clock
         self._in_thread = in_thread
         self._changed = changed
-        self._seen: object = None
-        # What the file looked like when it was last read: unknown at first, as it may have changed since the start.
-        self._read: object = None
-        self._timer: IDelayedCall | None = None
-        self._running = False
+        self._watch = watch([self._path], self.reload)
 
     def start(self) -> None:
-        """Begin to look at the file."""
-        self._running = True
-        self._timer = self._clock.callLater(0, self._look)
+        """Begin to watch the file."""
+        self._watch.start()
 
     def stop(self) -> None:
-        """Look no more."""
-        self._running = False
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-
-    def _look(self) -> None:
-        looking = Deferred.fromCoroutine(self._compare())
-        looking.addErrback(lambda failure: self._log.failure("the policy could not be looked at", failure=failure))
-        looking.addBoth(lambda _: self._look_again())
-
-    def _look_again(self) -> None:
-        if self._running:
-            self._timer = self._clock.callLater(LOOK_SECONDS, self._look)
-
-    async def _compare(self) -> None:
-        now = await self._in_thread(lambda: _stamp(self._path))
-        settled, self._seen = now == self._seen, now
-        if settled and now != self._read:
-            await self.reload()
+        """Watch no more."""
+        self._watch.stop()
 
     async def reload(self) -> None:
         """Read the file now, and put what it says in force; if it is wrong, log that and leave all as it is."""
-        from virtproxy.access.policy.load import PolicyError, load_policy
-
-        def read() -> tuple[object, Policy | str]:
-            stamp = _stamp(self._path)
-            try:
-                return stamp, load_policy(self._path)
-            except PolicyError as error:
-                return stamp, "\n".join(problem.at(error.path) for problem in error.problems[:20])
-
-        self._read, found = await self._in_thread(read)
+        found = await self._in_thread(self._read)
         if isinstance(found, str):
             self._log.error("the policy stays as it was, because its file is wrong: {why}", why=found)
         elif found.digest != self._decider.policy.digest:
             self._take(found)
+
+    def _read(self) -> Policy | str:
+        """The policy of the file, or what is wrong with it. In a thread."""
+        from virtproxy.access.policy.load import PolicyError, load_policy
+
+        try:
+            return load_policy(self._path)
+        except PolicyError as error:
+            return "\n".join(problem.at(error.path) for problem in error.problems[:PROBLEMS_MAX])
 
     def _take(self, policy: Policy) -> None:
         self._decider.replace(policy)
@@ -125,20 +103,6 @@ class PolicyFile:
         self._changed()
 
 
-def _stamp(path: str) -> object:
-    """What tells the file from another and from its former self; what it may be read by, too."""
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):
-        return ()
-    return (
-        *(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns),
-        *(found.st_uid, found.st_mode),
-    )
-
-
 def policy_file(decider: PolicyDecider, reactor: Any, changed: Callable[[], None]) -> PolicyFile:
     """The keeper of a decider's policy on ``reactor``, a whole one, whose threads read the file."""
-    return PolicyFile(
-        decider, reactor, lambda function: deferToThreadPool(reactor, reactor.getThreadPool(), function), changed
-    )
+    return PolicyFile(decider, in_threads_of(reactor), partial(watch_files, reactor), changed)

@@ -101,6 +101,11 @@ class Service:
             self._metrics_port.start()
         self.listeners.resume()
 
+    async def reload_policy(self) -> None:
+        """Read the policy again, if there is one; the log says what became of it."""
+        if self._policy_file is not None:
+            await self._policy_file.reload()
+
     async def reload_tls(self) -> str:
         """Read the TLS files again, for clients that come from now on; returns what became of it, as the log has it."""
         if self.certificates is None:
