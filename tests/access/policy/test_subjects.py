@@ -83,6 +83,15 @@ def test_a_realm_is_proven_by_kerberos_alone() -> None:
     assert not may(rules, replace(DAVE, sasl_user="dave"), "getattr", CONNECTION)
 
 
+def test_a_kerberos_user_of_the_hosts_own_realm_has_two_names_and_owns_under_the_whole_one() -> None:
+    joe = replace(DAVE, sasl_user="joe", principal="joe@HERE.EXAMPLE")
+    rules = decider("[[grant]]\nto = ['sasl:joe', 'realm:HERE.EXAMPLE']\npermissions = 'connect:getattr'")
+    assert may(rules, joe, "getattr", CONNECTION)
+    whole = decider("[[grant]]\nto = 'sasl:*@HERE.EXAMPLE'\npermissions = 'connect:getattr'")
+    assert may(whole, joe, "getattr", CONNECTION)
+    assert rules.owner_of(joe) == "sasl:joe@HERE.EXAMPLE"
+
+
 @pytest.mark.parametrize(
     "address", ["10.1.2.3:5", "10.1.2.3", "[::ffff:10.1.2.3]:5", "[fd00::1]:5", "fd00::1", "[fd00::1%eth0]:5"]
 )

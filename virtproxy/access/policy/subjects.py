@@ -98,7 +98,7 @@ BY_TEXT: dict[str, Callable[[Sequence[str]], Condition]] = {
         f"group is {_listed(values)}",
         lambda who, wanted=frozenset(values): not wanted.isdisjoint(who.groups),  # type: ignore[misc]
     ),
-    "sasl": lambda values: _like("sasl", values, lambda who: _texts(who.sasl)),
+    "sasl": lambda values: _like("sasl", values, lambda who: who.sasl),
     "realm": lambda values: _one_of("realm", values, lambda who: who.realm),
     "mechanism": lambda values: _one_of("mechanism", values, lambda who: who.mechanism),
     "x509": lambda values: _like("x509", values, lambda who: _texts(who.x509)),

@@ -29,7 +29,8 @@ class Who:
     user: str | None = None
     uid: int | None = None
     groups: frozenset[str] = frozenset()
-    sasl: str | None = None
+    # A Kerberos user of the host's own realm has two names: with the realm, and without.
+    sasl: tuple[str, ...] = ()
     realm: str | None = None
     mechanism: str | None = None
     x509: str | None = None
@@ -46,7 +47,7 @@ def who_is(identity: Identity, groups: frozenset[str]) -> Who:
         user=identity.user_name,
         uid=identity.uid,
         groups=groups,
-        sasl=identity.sasl_user,
+        sasl=tuple(name for name in (identity.sasl_user, identity.principal) if name is not None),
         realm=_realm(identity),
         mechanism=identity.sasl_mechanism,
         x509=identity.x509_dname,
@@ -61,10 +62,11 @@ def who_is(identity: Identity, groups: frozenset[str]) -> Who:
 def owner_key(identity: Identity) -> str | None:
     """Under which name a caller owns what it defines; None for one who has none, and so owns nothing.
 
-    What was proven last counts: the SASL name, else the certificate's, else the UNIX user.
+    What was proven last counts: the SASL name (the whole one, with Kerberos), else the certificate's, else the UNIX
+    user.
     """
     if identity.sasl_user is not None:
-        return f"sasl:{identity.sasl_user}"
+        return f"sasl:{identity.principal or identity.sasl_user}"
     if identity.x509_dname is not None:
         return f"x509:{identity.x509_dname}"
     if identity.user_name is not None:
