@@ -29,7 +29,7 @@ BROKEN: dict[str, tuple[str, int, str]] = {
     "empty list": ("[[grant]]\nto = []\nroles = 'admin'\n", 2, "to is an empty list"),
     "empty name": ("[[grant]]\nto = ''\nroles = 'admin'\n", 2, "to holds an empty string"),
     "number for a name": ("[[grant]]\nto = [\n 'everyone',\n 5 ]\nroles = 'admin'\n", 4, "to takes strings, not 5"),
-    "control character": (f'{GRANT}roles = "adm\\u0000in"\n', 3, "roles holds a control character"),
+    "control character": (f'{GRANT}roles = "adm\\u0000in"\n', 3, "roles holds a character that cannot be printed"),
     "unknown subject": (
         "[[grant]]\nto = 'opps'\nroles = 'admin'\n[subjects.ops]\nuser = 'a'\n",
         2,
@@ -53,7 +53,7 @@ BROKEN: dict[str, tuple[str, int, str]] = {
     "circle of subjects": (
         "[subjects.a]\nsubject = 'b'\n[subjects.b]\nsubject = 'a'\n[[grant]]\nto = 'a'\nroles = 'admin'\n",
         4,
-        'subject "a" is defined by itself: a -> b',
+        'subject "a" is defined by itself: "a -> b"',
     ),
     "unknown key of a subject": ("[subjects.a]\nusers = 'a'\n", 2, "did you mean user?"),
     "readonly of a wrong type": ("[subjects.a]\nreadonly = 'yes'\n", 2, 'readonly must be true or false, not "yes"'),

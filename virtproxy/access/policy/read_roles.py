@@ -52,7 +52,7 @@ class Roles:
         if name in self.found:
             return self.found[name]
         if name in self._reading:
-            self._source.error(place, f"role {shown(name)} inherits itself: {' -> '.join(self._reading)}")
+            self._source.error(place, f"role {shown(name)} inherits itself: {shown(' -> '.join(self._reading))}")
             return None
         if name not in self._raw:
             near = hint(name, [*self._raw, *BUILT_IN])

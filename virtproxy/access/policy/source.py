@@ -22,7 +22,6 @@ from virtproxy.access.policy.positions import Path, positions
 # A policy of a thousand grants is a tenth of it.
 SIZE_MAX = 1 << 20
 _AT = re.compile(r" \(at line (\d+), column \d+\)$")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -119,15 +118,19 @@ def _syntax_problem(content: bytes, message: str) -> Problem:
         line = int(found.group(1))
     else:
         line = content.rstrip().count(b"\n") + 1 if message.endswith("(at end of document)") else 0
-    said = _CONTROL.sub("?", _AT.sub("", message).removesuffix(" (at end of document)"))[:200]
-    return Problem(line, f"is not TOML: {said}")
+    said = _AT.sub("", message).removesuffix(" (at end of document)")[:200]
+    return Problem(line, f"is not TOML: {_printable(said)}")
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def shown(value: object) -> str:
     """How a problem shows a value, which may be anything."""
     text = f'"{value}"' if isinstance(value, str) else "a list" if isinstance(value, list) else ""
     text = text or ("a table" if isinstance(value, dict) else str(value).lower())
-    text = _CONTROL.sub("?", text)
+    text = _printable(text[:61])
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
@@ -216,8 +219,8 @@ class Table:
         for place, value in self.items(key):
             if not isinstance(value, str):
                 self.source.error(place, f"{key} takes strings, not {shown(value)}")
-            elif not value or _CONTROL.search(value):
-                what = "a control character" if value else "an empty string"
+            elif not value or not value.isprintable():
+                what = "a character that cannot be printed" if value else "an empty string"
                 self.source.error(place, f"{key} holds {what}")
             else:
                 found.append((place, value))
