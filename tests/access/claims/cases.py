@@ -119,12 +119,12 @@ OTHERS = [
         ["host_interface br0", "host_interface eth0"],
     ),
     (
-        "device",
+        "guest-device",
         "<hostdev type='pci'><source><address domain='0' bus='1' slot='0' function='0'/></source></hostdev>",
         ["host_device pci:0000:01:00.0"],
     ),
     (
-        "device",
+        "guest-device",
         "<disk><source file='/a'/></disk>",
         ["file /a"],
     ),
@@ -157,5 +157,10 @@ OTHERS = [
         ["file /t", "isolation mode:04755", "file /etc/shadow"],
     ),
     ("volume", "<volume><backingStore><path>json:{}</path></backingStore></volume>", ["unknown backing store json:{}"]),
+    (
+        "device",
+        "<device><parent>pci_0000_01_00_0</parent><capability type='mdev'><type id='t'/></capability></device>",
+        ["nodedev_parent pci_0000_01_00_0"],
+    ),
     ("cpu", "<cpu><model>x</model></cpu>", []),
 ]

@@ -24,7 +24,7 @@ def disk(path: object, kind: str = "qcow2") -> str:
 
 def follows(xml: str) -> list[str]:
     """Everything that a device lays claim to, and what follows from it."""
-    document = read(xml, "device")
+    document = read(xml, "guest-device")
     found = [*document.claims, *follow(document.claims, document.images)]
     return [f"{claim.kind} {claim.value}" for claim in found]
 
@@ -236,6 +236,6 @@ def test_a_json_backing_store_in_a_header(tmp_path: Path) -> None:
 
 
 def test_a_volumes_image_waits_for_its_path() -> None:
-    document = read("<disk type='volume'><source pool='p' volume='v'/></disk>", "device")
+    document = read("<disk type='volume'><source pool='p' volume='v'/></disk>", "guest-device")
     assert [image.volume for image in document.images] == ["p/v"]
     assert follow([Claim("volume", "p/v", "p/v", "")], document.images) == []

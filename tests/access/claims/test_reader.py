@@ -96,7 +96,7 @@ def test_declarations_and_comments_are_welcome() -> None:
 
 
 def test_a_refusal_names_the_claim_its_place_and_its_grant() -> None:
-    (claim,) = read("<disk>\n<source file='/a/../etc/shadow'/></disk>", "device").claims
+    (claim,) = read("<disk>\n<source file='/a/../etc/shadow'/></disk>", "guest-device").claims
     assert refusal(claim) == (
         "disk source /etc/shadow (as /a/../etc/shadow) at disk/source/@file, line 2 is not granted (documents.disks)"
     )
@@ -114,10 +114,10 @@ def test_sizes() -> None:
     assert read("<domain><memory unit='KB'>2</memory></domain>", "domain").sizes.memory == 2000
     assert read("<domain><memory unit='X'>2</memory></domain>", "domain").sizes.memory == 2**63
     assert read("<volume><capacity unit='G'>2</capacity></volume>", "volume").sizes.capacity == 2 << 30
-    assert read("<memory><target><size unit='M'>2</size></target></memory>", "device").sizes.memory == 2 << 20
+    assert read("<memory><target><size unit='M'>2</size></target></memory>", "guest-device").sizes.memory == 2 << 20
 
 
 def test_every_kind_has_a_case() -> None:
     shown = {claim.split()[0] for _, claims in [*DEVICES, *GUESTS] for claim in claims}
     shown |= {claim.split()[0] for _, _, claims in OTHERS for claim in claims}
-    assert set(KINDS) - shown == {"dump_file", "migration_uri", "nodedev_parent"}
+    assert set(KINDS) - shown == {"dump_file", "migration_uri"}

@@ -9,30 +9,38 @@ from __future__ import annotations
 
 import posixpath
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from virtproxy.access.claims.backing import backing_claims
 from virtproxy.access.claims.headers import HeaderError, read_header
 from virtproxy.access.claims.images import Image
 from virtproxy.access.claims.model import KINDS, Claim
-from virtproxy.access.claims.paths import real
+from virtproxy.access.claims.paths import lexical, real
 
 # As many backing stores as libvirt follows.
 CHAIN_MAX = 200
+_NONE: Mapping[str, str] = MappingProxyType({})
 # Device nodes stand behind these words in a claim's value.
 _NODES = ("char:", "block:", "device:", "dir:")
 
 
-def follow(claims: Iterable[Claim], images: Iterable[Image]) -> list[Claim]:
-    """Return the claims that follow from those of a document and from the images that it has opened."""
+def follow(claims: Iterable[Claim], images: Iterable[Image], volumes: Mapping[str, str] = _NONE) -> list[Claim]:
+    """Return the claims that follow from those of a document and from the images that it has opened.
+
+    `volumes`: the paths of the volumes ("pool/name") among them, as far as they are known.
+    """
     found: list[Claim] = []
     for claim in claims:
         found.extend(resolved(claim))
-    chain = deque((image.path, image.where) for image in images if image.path)
+        if claim.kind == "volume" and claim.value in volumes:
+            path = volumes[claim.value]
+            found.extend(resolved(Claim("file", lexical(path), path, f"volume {claim.value}")))
+    chain = deque((image.path or volumes.get(image.volume, ""), image.where) for image in images)
     seen: set[str] = set()
     while chain:
         path, where = chain.popleft()
-        if path in seen:
+        if not path or path in seen:
             continue
         seen.add(path)
         if len(seen) > CHAIN_MAX:

@@ -33,6 +33,11 @@ def image_of(element: Element) -> Iterator[Image]:
                 yield Image(element.get(attribute), "", element.where(attribute))
         if element.get("pool") or element.get("volume"):
             yield Image("", f"{element.get('pool')}/{element.get('volume')}", element.where("volume"))
+    elif element.name in ("target", "scratch") and element.place.startswith("domainbackup"):
+        # A target that is there already is taken with what its header says.
+        path = element.get("file") or element.get("dev")
+        if path and element.parent is not None and not _is_raw(element.parent):
+            yield Image(path, "", element.where())
     elif element.name == "path" and element.parent is not None and element.parent.name == "backingStore":
         formats = {each.get("type") for each in element.parent.named("format")}
         if element.text.startswith("/") and formats != {"raw"}:

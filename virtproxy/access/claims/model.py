@@ -43,7 +43,13 @@ class Claim:
 
 
 class Judge(Protocol):
-    """Decides about claims: a policy. Must be quick and must not raise."""
+    """Decides about claims: a policy. Must be quick and must not raise.
+
+    `reporting`: it refuses nothing, and decisions say in `pretended` what it would.
+    """
+
+    @property
+    def reporting(self) -> bool: ...
 
     def unlimited(self, identity: Identity) -> bool:
         """Whether every claim of every kind is granted to the caller, so that documents need not be read."""

@@ -21,9 +21,11 @@ from virtproxy.access.claims.vocabulary import NATIVE, NATIVE_PARENTS, ROOT, voc
 
 # Below these, anybody may write what they like; libvirt keeps it and reads nothing.
 _FREE = {("domain", "metadata"), ("network", "metadata"), ("domainsnapshot", "cookie")}
+# A device of a guest on its own, as calls attach it; <device> is one of the node.
+GUEST_DEVICE = "guest-device"
 # Where the element that each kind of document begins with would stand in a whole one.
 _ROOTS: Mapping[str, tuple[str, ...]] = {
-    "device": ("devices",),
+    GUEST_DEVICE: ("devices",),
     "network-part": ("dhcp", "dns", "forward", "network"),
     "pool-source": ("pool",),
 }
@@ -45,7 +47,7 @@ class Document:
 
 
 def read(text: str, kind: str) -> Document:
-    """Read a document of `kind`: the name of its root ("domain"), "device", "network-part" or "pool-source".
+    """Read a document of `kind`: the name of its root ("domain"), GUEST_DEVICE, "network-part" or "pool-source".
 
     Raises DocumentError if it cannot be read, ImportError where lxml is missing.
     """
@@ -60,6 +62,17 @@ def read(text: str, kind: str) -> Document:
         images.extend(image_of(element))
     uuid, name = (_only(root, word) for word in ("uuid", "name"))
     return Document(root.name, tuple(claims), tuple(images), sizes_of(root), uuid, name)
+
+
+def read_cookie(text: str) -> list[Document]:
+    """Read the cookie that hosts exchange in a migration: the guests that are in it. Raises as `read`."""
+    found = []
+    for node in parse(text).iter("{*}domain"):
+        root = Element(node, ROOT)
+        claims: list[Claim] = []
+        images = [image for element in _walk(root, claims) for image in image_of(element)]
+        found.append(Document(root.name, tuple(claims), tuple(images), sizes_of(root), None, None))
+    return found
 
 
 def _only(root: Element, word: str) -> str | None:
