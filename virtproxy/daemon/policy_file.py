@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 
+from virtproxy.daemon.documents_rule import check_documents
 from virtproxy.daemon.failure import ExitCode, StartupError
 from virtproxy.daemon.reload import FileWatch, InThread, in_threads_of, watch_files
 from virtproxy.daemon.settings import Settings
@@ -40,6 +41,7 @@ def policy_of(settings: Settings) -> PolicyDecider | None:
 
     if not os.path.isabs(path):
         raise settings.error("policy_file", f'policy_file must be an absolute path, not "{path}"')
+    check_documents(settings.place("policy_file"))
     try:
         return PolicyDecider(load_policy(path))
     except PolicyError as error:

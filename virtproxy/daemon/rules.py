@@ -6,6 +6,7 @@ Called by ``service`` once, before it serves anybody. A new rule is one entry he
 
 from __future__ import annotations
 
+from virtproxy.daemon.documents_rule import documents
 from virtproxy.daemon.plan import Plan
 from virtproxy.routing.rules.readonly import ReadonlyStage
 from virtproxy.routing.stages import StageMaker
@@ -18,5 +19,7 @@ def stage_makers(plan: Plan) -> tuple[StageMaker, ...]:
         # Only a daemon with a policy pays for loading it.
         from virtproxy.routing.rules.access import AccessRule
 
-        makers.append(AccessRule(plan.policy, hides=True, owners=plan.owners))
+        access = AccessRule(plan.policy, hides=True, owners=plan.owners)
+        makers.append(access)
+        makers.append(documents(plan.policy, plan.owners, access))
     return tuple(makers)

@@ -4,30 +4,31 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 import pytest
 import pytest_twisted
 
 from tests.routing.conftest import MakeProxy
+from tests.routing.rules.document_cases import DENIED, DOMAIN, GUEST, POOL, SHADOW, VOLUME, disk
 from tests.routing.test_session import Daemons
 from virtproxy.access.claims.model import Claim, refusal
-from virtproxy.access.decision import GRANTED, Decision
+from virtproxy.access.decision import GRANTED, Decision, Thing
+from virtproxy.access.objects import Ref
+from virtproxy.access.things import place_of
 from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
-from virtproxy.protocol import common, programs, qemu, remote
+from virtproxy.protocol import programs, remote
 from virtproxy.protocol.errors import ErrorCode
+from virtproxy.routing.directory import Known
 from virtproxy.routing.families import Target
 from virtproxy.routing.rules.document_calls import CALLS, HARMLESS
 from virtproxy.routing.rules.documents import Documents
 from virtproxy.rpc.client import ClientConnection
 
-GUEST = remote.NonnullDomain(name="g", uuid=bytes(15) + b"\1", id=-1)
-POOL = remote.NonnullStoragePool(name="p", uuid=bytes(16))
-VOLUME = remote.NonnullStorageVol(pool="p", name="v", key="/k")
 PROCEDURES = [
     procedure
     for program in (programs.BY_NUMBER[number] for number in programs.BY_NUMBER)
@@ -45,9 +46,19 @@ class Allowing:
     def __init__(self, *patterns: str) -> None:
         self.patterns = patterns
         self.judged: list[str] = []
+        self.permissions: set[str] = set()
 
     def unlimited(self, identity: Identity) -> bool:
         return not self.patterns
+
+    def profile(self, identity: Identity) -> Hashable:
+        return None
+
+    def always(self, identity: Identity, kind: str, permission: str) -> bool | None:
+        return None
+
+    def decide(self, identity: Identity, permission: str, thing: Thing) -> Decision:
+        return Decision(f"{thing.kind}:{permission} {thing.name}" in self.permissions)
 
     def judge(self, identity: Identity, claims: Sequence[Claim]) -> Decision:
         for claim in claims:
@@ -67,8 +78,18 @@ class Daemon:
         self.answers = answers
         self.asked: list[str] = []
 
+    place = place_of("storage", "storage:///system")
+
     def of(self, target: Target, user: object) -> Daemon:
         return self
+
+    def known(self, ref: Ref) -> None:
+        return None
+
+    async def find(self, ref: Ref, within: Thing | None = None) -> Known | None:
+        if "STORAGE_VOL_LOOKUP_BY_NAME" not in self.answers:
+            return None
+        return Known(Thing(ref.kind, "storage", "storage:///system", ref.value), False)
 
     def leave(self, user: object) -> None:
         self.answers = {}
@@ -98,10 +119,6 @@ def guest(xml: str) -> dict[str, Any]:
         "DOMAIN_GET_XML_DESC": remote.DomainGetXmlDescRet(xml=xml),
         "DOMAIN_HAS_MANAGED_SAVE_IMAGE": remote.DomainHasManagedSaveImageRet(result=0),
     }
-
-
-def disk(path: object, kind: str = "raw") -> str:
-    return f"<disk><driver type='{kind}'/><source file='{path}'/></disk>"
 
 
 def qcow2(backing: bytes) -> bytes:
@@ -155,7 +172,9 @@ def trying(make_proxy: MakeProxy, daemons: Daemons) -> Callable[..., Any]:
         sockets = {driver: daemon.path for driver, daemon in daemons.items()}
         for driver in ("storage", "nodedev", "nwfilter", "secret", "interface"):
             sockets[driver] = sockets["network"]
-        proxy = make_proxy(sockets=sockets, stages=[Documents(judge, Daemon(**answers), inline)])
+        proxy = make_proxy(
+            sockets=sockets, stages=[Documents(judge, None, lambda session: cast(Any, Daemon(**answers)), inline)]
+        )
         return Tried(await proxy.client("qemu:///system"), judge, daemons)
 
     return tried
@@ -182,197 +201,6 @@ def test_calls_of_descriptors_are_known() -> None:
     carrying = {procedure.name for procedure in PROCEDURES if procedure.fds}
     known = set(CALLS) | set(HARMLESS) | {"DOMAIN_OPEN_GRAPHICS", "DOMAIN_OPEN_GRAPHICS_FD"}
     assert carrying <= known
-
-
-SHADOW = disk("/etc/shadow")
-DOMAIN = f"<domain><devices>{SHADOW}</devices></domain>"
-
-
-def text(name: str, value: str) -> common.TypedParam:
-    return common.TypedParam(field=name, value=common.TypedParamValue(7, value))
-
-
-DENIED: list[tuple[Any, Any, str]] = [
-    (remote.DOMAIN_DEFINE_XML, remote.DomainDefineXmlArgs(xml=DOMAIN), "disk source /etc/shadow"),
-    (remote.DOMAIN_DEFINE_XML_FLAGS, remote.DomainDefineXmlFlagsArgs(xml=DOMAIN, flags=0), "disk source /etc/shadow"),
-    (remote.DOMAIN_CREATE_XML, remote.DomainCreateXmlArgs(xml_desc=DOMAIN, flags=0), "disk source /etc/shadow"),
-    (remote.DOMAIN_ATTACH_DEVICE, remote.DomainAttachDeviceArgs(dom=GUEST, xml=SHADOW), "disk source /etc/shadow"),
-    (
-        remote.DOMAIN_ATTACH_DEVICE_FLAGS,
-        remote.DomainAttachDeviceFlagsArgs(dom=GUEST, xml=SHADOW, flags=2),
-        "disk source /etc/shadow",
-    ),
-    (
-        remote.DOMAIN_UPDATE_DEVICE_FLAGS,
-        remote.DomainUpdateDeviceFlagsArgs(dom=GUEST, xml=SHADOW, flags=2),
-        "disk source /etc/shadow",
-    ),
-    (
-        remote.DOMAIN_BLOCK_COPY,
-        remote.DomainBlockCopyArgs(dom=GUEST, path="vda", destxml=SHADOW, params=[], flags=0),
-        "disk source /etc/shadow",
-    ),
-    (
-        remote.DOMAIN_BLOCK_REBASE,
-        remote.DomainBlockRebaseArgs(dom=GUEST, path="vda", base="/etc/shadow", bandwidth=0, flags=8),
-        "disk source /etc/shadow at argument base",
-    ),
-    (
-        remote.DOMAIN_BLOCK_REBASE,
-        remote.DomainBlockRebaseArgs(dom=GUEST, path="vda", base="/dev/sda", bandwidth=0, flags=8 | 32),
-        "disk device /dev/sda",
-    ),
-    (
-        remote.DOMAIN_SNAPSHOT_CREATE_XML,
-        remote.DomainSnapshotCreateXmlArgs(
-            dom=GUEST, xml_desc=f"<domainsnapshot><disks>{SHADOW}</disks></domainsnapshot>", flags=0
-        ),
-        "disk source /etc/shadow",
-    ),
-    (
-        remote.DOMAIN_BACKUP_BEGIN,
-        remote.DomainBackupBeginArgs(
-            dom=GUEST,
-            backup_xml="<domainbackup><disks><disk name='vda'><target file='/etc/shadow'/></disk></disks>"
-            "</domainbackup>",
-            checkpoint_xml=None,
-            flags=0,
-        ),
-        "disk source /etc/shadow",
-    ),
-    (remote.DOMAIN_SAVE, remote.DomainSaveArgs(dom=GUEST, to="/x/../etc/shadow"), "save file /etc/shadow (as /x/../"),
-    (
-        remote.DOMAIN_SAVE_FLAGS,
-        remote.DomainSaveFlagsArgs(dom=GUEST, to="/save/a", dxml=DOMAIN, flags=0),
-        "disk source /etc/shadow",
-    ),
-    (
-        remote.DOMAIN_SAVE_PARAMS,
-        remote.DomainSaveParamsArgs(dom=GUEST, params=[text("file", "/etc/shadow")], flags=0),
-        "save file /etc/shadow at argument file",
-    ),
-    (remote.DOMAIN_RESTORE, remote.DomainRestoreArgs(from_="/etc/shadow"), "save file /etc/shadow at argument from"),
-    (
-        remote.DOMAIN_SAVE_IMAGE_DEFINE_XML,
-        remote.DomainSaveImageDefineXmlArgs(file="/save/a", dxml=DOMAIN, flags=0),
-        "disk source /etc/shadow",
-    ),
-    (
-        remote.DOMAIN_SAVE_IMAGE_GET_XML_DESC,
-        remote.DomainSaveImageGetXmlDescArgs(file="/etc/shadow", flags=0),
-        "save file /etc/shadow",
-    ),
-    (
-        remote.DOMAIN_MANAGED_SAVE_DEFINE_XML,
-        remote.DomainManagedSaveDefineXmlArgs(dom=GUEST, dxml=DOMAIN, flags=0),
-        "disk source /etc/shadow",
-    ),
-    (remote.DOMAIN_CORE_DUMP, remote.DomainCoreDumpArgs(dom=GUEST, to="/etc/x", flags=0), "dump file /etc/x"),
-    (
-        remote.CONNECT_DOMAIN_XML_FROM_NATIVE,
-        remote.ConnectDomainXmlFromNativeArgs(native_format="qemu-argv", native_config="-hda /etc/shadow", flags=0),
-        "hypervisor's own interface from-native:qemu-argv",
-    ),
-    (
-        remote.DOMAIN_MIGRATE_PREPARE3,
-        remote.DomainMigratePrepare3Args(
-            cookie_in=b"", uri_in=None, flags=0, dname=None, resource=0, dom_xml=DOMAIN
-        ),
-        "disk source /etc/shadow",
-    ),
-    (
-        remote.DOMAIN_MIGRATE_PREPARE3_PARAMS,
-        remote.DomainMigratePrepare3ParamsArgs(params=[text("destination_xml", DOMAIN)], cookie_in=b"", flags=0),
-        "disk source /etc/shadow",
-    ),
-    (
-        remote.DOMAIN_MIGRATE_FINISH3,
-        remote.DomainMigrateFinish3Args(
-            dname="g",
-            cookie_in=f"<qemu-migration>{DOMAIN}</qemu-migration>\0".encode(),
-            dconnuri=None,
-            uri=None,
-            flags=0,
-            cancelled=0,
-        ),
-        "disk source /etc/shadow",
-    ),
-    (
-        remote.DOMAIN_MIGRATE_PERFORM3,
-        remote.DomainMigratePerform3Args(
-            dom=GUEST, xmlin=None, cookie_in=b"", dconnuri="qemu+tls://evil/system", uri=None, flags=2, dname=None,
-            resource=0,
-        ),
-        "destination qemu+tls://evil/system at argument dconnuri",
-    ),
-    (
-        remote.DOMAIN_MIGRATE_PERFORM3_PARAMS,
-        remote.DomainMigratePerform3ParamsArgs(
-            dom=GUEST, dconnuri=None, params=[text("migrate_uri", "tcp://evil")], cookie_in=b"", flags=0
-        ),
-        "destination tcp://evil",
-    ),
-    (
-        qemu.DOMAIN_MONITOR_COMMAND,
-        qemu.DomainMonitorCommandArgs(dom=GUEST, cmd="info block", flags=1),
-        "hypervisor's own interface qemu:monitor-command",
-    ),
-    (qemu.DOMAIN_ATTACH, qemu.DomainAttachArgs(pid_value=1, flags=0), "qemu:attach"),
-    (
-        remote.CONNECT_GET_DOMAIN_CAPABILITIES,
-        remote.ConnectGetDomainCapabilitiesArgs(
-            emulatorbin="/home/me/evil", arch=None, machine=None, virttype=None, flags=0
-        ),
-        "program /home/me/evil",
-    ),
-    (
-        remote.DOMAIN_SET_BLKIO_PARAMETERS,
-        remote.DomainSetBlkioParametersArgs(dom=GUEST, params=[text("device_weight", "/dev/sda,500")], flags=0),
-        "disk device /dev/sda",
-    ),
-    (
-        remote.NETWORK_DEFINE_XML,
-        remote.NetworkDefineXmlArgs(xml="<network><bridge name='br0'/></network>"),
-        "bridge br0",
-    ),
-    (
-        remote.NETWORK_UPDATE,
-        remote.NetworkUpdateArgs(
-            net=remote.NonnullNetwork(name="n", uuid=bytes(16)), command=1, section=4, parent_index=0,
-            xml="<interface dev='eth0'/>", flags=0,
-        ),
-        "network interface of the host eth0",
-    ),
-    (
-        remote.STORAGE_POOL_DEFINE_XML,
-        remote.StoragePoolDefineXmlArgs(xml="<pool type='dir'><target><path>/etc</path></target></pool>", flags=0),
-        "target of a pool /etc",
-    ),
-    (
-        remote.STORAGE_VOL_CREATE_XML,
-        remote.StorageVolCreateXmlArgs(
-            pool=POOL, xml="<volume><backingStore><path>/etc/shadow</path></backingStore></volume>", flags=0
-        ),
-        "disk source /etc/shadow",
-    ),
-    (
-        remote.CONNECT_FIND_STORAGE_POOL_SOURCES,
-        remote.ConnectFindStoragePoolSourcesArgs(type="netfs", src_spec="<source><host name='h'/></source>", flags=0),
-        "source of a pool host:h",
-    ),
-    (
-        remote.NODE_DEVICE_DEFINE_XML,
-        remote.NodeDeviceDefineXmlArgs(xml_desc="<device><parent>pci_1</parent></device>", flags=0),
-        "parent of a node device pci_1",
-    ),
-    (
-        remote.INTERFACE_DEFINE_XML,
-        remote.InterfaceDefineXmlArgs(xml="<interface type='ethernet' name='eth0'/>", flags=0),
-        "network interface of the host eth0",
-    ),
-    (remote.DOMAIN_DEFINE_XML, remote.DomainDefineXmlArgs(xml="<domain"), "line 1"),
-    (remote.DOMAIN_DEFINE_XML, remote.DomainDefineXmlArgs(xml="<disk/>"), "begins with <disk>"),
-]  # fmt: skip
 
 
 @pytest_twisted.ensureDeferred
@@ -436,6 +264,29 @@ async def test_volumes_are_looked_at_where_they_lie(trying: Callable[..., Any], 
     assert "disk source /etc/shadow" in await tried.denied(remote.STORAGE_VOL_CREATE_XML_FROM, clone)
     tried = await trying("volume p/v")
     await tried.passes(remote.DOMAIN_ATTACH_DEVICE, attach)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_volume_that_one_may_read_and_write_needs_no_grant(trying: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "image").write_bytes(qcow2(b"/etc/shadow"))
+    (tmp_path / "plain").write_bytes(b"")
+    by_name = remote.DomainAttachDeviceArgs(dom=GUEST, xml="<disk><source pool='p' volume='v'/></disk>")
+    by_path = remote.DomainAttachDeviceArgs(dom=GUEST, xml=disk(tmp_path / "plain"))
+    answers = volume_at(tmp_path / "plain")
+    answers["STORAGE_VOL_LOOKUP_BY_PATH"] = remote.StorageVolLookupByPathRet(vol=VOLUME)
+    tried = await trying("file /none", **answers)
+    seen = {"storage_pool:getattr p", "storage_vol:getattr v"}
+    for missing in ("storage_vol:data_read v", "storage_vol:data_write v", "storage_vol:getattr v"):
+        tried.judge.permissions = (seen | {"storage_vol:data_read v", "storage_vol:data_write v"}) - {missing}
+        assert "volume p/v" in await tried.denied(remote.DOMAIN_ATTACH_DEVICE, by_name)
+        assert "plain" in await tried.denied(remote.DOMAIN_ATTACH_DEVICE, by_path)
+    tried.judge.permissions = seen | {"storage_vol:data_read v", "storage_vol:data_write v"}
+    await tried.passes(remote.DOMAIN_ATTACH_DEVICE, by_name)
+    await tried.passes(remote.DOMAIN_ATTACH_DEVICE, by_path)
+    # What stands in its header is not the volume: the daemon knows no volume of that path.
+    tried = await trying("file /none", **volume_at(tmp_path / "image"))
+    tried.judge.permissions = seen | {"storage_vol:data_read v", "storage_vol:data_write v"}
+    assert "/etc/shadow" in await tried.denied(remote.DOMAIN_ATTACH_DEVICE, by_name)
 
 
 STARTS: list[tuple[Any, Any]] = [

@@ -72,10 +72,14 @@ class AccessRule:
 
     def __call__(self, session: Session) -> AccessStage:
         """The stage of one session."""
+        judge = Judge(session, self.decider, self.directories_of(session), self.owners, self.hides)
+        return AccessStage(judge)
+
+    def directories_of(self, session: Session) -> Directories:
+        """The directories of the daemon that the session belongs to, made with its first session."""
         if self._directories is None:
             self._directories = Directories(session.router)
-        judge = Judge(session, self.decider, self._directories, self.owners, self.hides)
-        return AccessStage(judge)
+        return self._directories
 
 
 class AccessStage(Stage):

@@ -20,15 +20,18 @@ from virtproxy.access.claims.document import DocumentError
 from virtproxy.access.claims.images import Image
 from virtproxy.access.claims.model import Claim, Judge
 from virtproxy.access.claims.reader import read
-from virtproxy.access.decision import Decision
+from virtproxy.access.decision import GRANTED, Decider, Decision
+from virtproxy.access.owners import Owners
 from virtproxy.errors import VirtError
 from virtproxy.protocol import remote
 from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 from virtproxy.protocol.schema import Procedure
-from virtproxy.routing.families import Target
+from virtproxy.routing.directory import Directories
 from virtproxy.routing.rules.document_calls import CALLS
 from virtproxy.routing.rules.document_claims import Named, named_by, text_length
 from virtproxy.routing.rules.documents_kept import Kept, kept_by
+from virtproxy.routing.rules.judge import Judge as Things
+from virtproxy.routing.rules.own_volumes import is_own_volume
 from virtproxy.routing.session import Session
 from virtproxy.routing.stages import Request, Stage
 
@@ -40,45 +43,44 @@ InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 _log = Logger()
 
 
-class Directory(Protocol):
-    """What a daemon is asked by."""
-
-    async def ask(self, procedure: Procedure[Any, Any], args: Any) -> Any: ...
-
-
-class Directories(Protocol):
-    """Hands out the directory of each daemon: `routing.directory.Directories`."""
-
-    def of(self, target: Target, user: object) -> Directory: ...
-
-    def leave(self, user: object) -> None: ...
+class Policy(Judge, Decider, Protocol):
+    """What is asked about claims and permissions: `access.policy.decider.PolicyDecider`."""
 
 
 class Documents:
-    """One daemon's rule on documents; makes a stage for each session."""
+    """One daemon's rule on documents; a `StageMaker`."""
 
-    def __init__(self, judge: Judge, directories: Directories, in_thread: InThread = deferToThread) -> None:
-        self.judge = judge
-        self.directories = directories
+    def __init__(
+        self,
+        policy: Policy,
+        owners: Owners | None,
+        directories_of: Callable[[Session], Directories],
+        in_thread: InThread = deferToThread,
+    ) -> None:
+        self.policy = policy
+        self.owners = owners
         self.in_thread = in_thread
+        self.directories_of = directories_of
 
     def __call__(self, session: Session) -> DocumentStage:
-        return DocumentStage(session, self)
+        """The stage of one session."""
+        things = Things(session, self.policy, self.directories_of(session), self.owners, hides=True)
+        return DocumentStage(session, self.policy, things, self.in_thread)
 
 
 class DocumentStage(Stage):
     """One session's part of the rule."""
 
-    def __init__(self, session: Session, rule: Documents) -> None:
+    def __init__(self, session: Session, policy: Judge, things: Things, in_thread: InThread) -> None:
         self._session = session
-        self._judge = rule.judge
-        self._directories = rule.directories
-        self._in_thread = rule.in_thread
+        self._policy = policy
+        self._things = things
+        self._in_thread = in_thread
         self._unlimited = False
         self.refresh()
 
     def refresh(self) -> None:
-        self._unlimited = self._judge.unlimited(self._session.identity)
+        self._unlimited = self._policy.unlimited(self._session.identity)
 
     def profile(self) -> Hashable:
         return self._unlimited
@@ -87,36 +89,33 @@ class DocumentStage(Stage):
         return procedure.name in CALLS and not self._unlimited
 
     def close(self) -> None:
-        self._directories.leave(self)
+        self._things.leave()
 
     def call(self, request: Request) -> Coroutine[Any, Any, None] | None:
         """Judge what a call names; VirtError refuses it."""
-        length = text_length(request.procedure, request.args)
-        if length <= SHORT:
-            named = self._read(request)
-            self._check(request, named.claims)
-            if not named.claims and not named.images and not CALLS[request.procedure.name].opens:
-                return None
-            return self._look_further(request, named)
-        return self._read_long(request)
+        if text_length(request.procedure, request.args) > SHORT:
+            return self._read_long(request)
+        named = self._read(request)
+        if not named.claims and not named.images and not CALLS[request.procedure.name].opens:
+            return None
+        return self._consider(request, named)
 
     async def _read_long(self, request: Request) -> None:
-        named = await self._in_thread(lambda: self._read(request))
-        self._check(request, named.claims)
-        await self._look_further(request, named)
+        await self._consider(request, await self._in_thread(lambda: self._read(request)))
 
     def _read(self, request: Request) -> Named:
         """What a call names; what cannot be read is refused, or passes where the policy only reports."""
         try:
             return named_by(request.procedure, request.args)
         except DocumentError as error:
-            if not self._judge.reporting:
+            if not self._policy.reporting:
                 raise VirtError.of(ErrorCode.XML_ERROR, str(error), domain=ErrorDomain.ACCESS) from None
             _log.info("would be refused: {why} to {who}", why=str(error), who=request.identity.describe())
             return Named([], [], [])
 
-    async def _look_further(self, request: Request, named: Named) -> None:
-        """Judge what follows from the claims on this host, and what the daemon has kept for the call."""
+    async def _consider(self, request: Request, named: Named) -> None:
+        """Judge the claims, what follows from them on this host, and what the daemon has kept for the call."""
+        await self._check(request, named.claims)
         await self._follow(request, named.claims, named.images)
         opens = CALLS[request.procedure.name].opens
         for kept in await kept_by(opens, request, self._ask) if opens else ():
@@ -128,14 +127,14 @@ class DocumentStage(Stage):
         except DocumentError as error:
             raise errors.internal(f"the daemon's own document cannot be read: {error}") from None
         if kept.whole:
-            self._check(request, document.claims)
+            await self._check(request, document.claims)
         await self._follow(request, document.claims, document.images)
 
     async def _follow(self, request: Request, claims: Sequence[Claim], images: Sequence[Image]) -> None:
         names = {image.volume for image in images if image.volume}
         names |= {claim.value for claim in claims if claim.kind == "volume"}
         volumes = {name: path for name in sorted(names) if (path := await self._path_of(name))}
-        self._check(request, await self._in_thread(lambda: follow(claims, images, volumes)))
+        await self._check(request, await self._in_thread(lambda: follow(claims, images, volumes)))
 
     async def _path_of(self, volume: str) -> str | None:
         """Where a volume ("pool/name") lies; None if there is no such volume yet."""
@@ -152,23 +151,23 @@ class DocumentStage(Stage):
             raise
 
     async def _ask(self, procedure: Procedure[Any, Any], args: Any) -> Any:
-        target = self._session.target_of(procedure.family)
-        if target is None:
-            raise errors.internal(f"{procedure.family.value} connection not open")
-        return await self._directories.of(target, self).ask(procedure, args)
+        return await self._things.daemon(procedure.family).ask(procedure, args)
 
-    def _check(self, request: Request, claims: Sequence[Claim]) -> None:
-        """VirtError unless every claim is granted."""
-        if not claims:
+    async def _check(self, request: Request, claims: Sequence[Claim]) -> None:
+        """VirtError unless every claim is granted, or of a volume that is the caller's to use."""
+        decision = self._policy.judge(request.identity, claims) if claims else GRANTED
+        if decision.granted and not decision.pretended:
             return
-        decision = self._judge.judge(request.identity, claims)
-        self._note(request, decision)
-        if not decision.granted:
-            raise errors.access_denied(decision.missing, ErrorDomain.ACCESS)
+        for claim in claims:
+            decision = self._policy.judge(request.identity, [claim])
+            if (decision.granted and not decision.pretended) or await is_own_volume(self._things, claim):
+                continue
+            self._note(request, decision)
+            if not decision.granted:
+                raise errors.access_denied(decision.missing, ErrorDomain.ACCESS)
 
     def _note(self, request: Request, decision: Decision) -> None:
-        if not decision.granted or decision.pretended:
-            request.notes["decision"] = decision
+        request.notes["decision"] = decision
         if decision.pretended:
             _log.info(
                 "would be refused: {missing} ({rule}) to {who}",

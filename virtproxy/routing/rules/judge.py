@@ -80,7 +80,11 @@ class Judge:
 
     def directory(self, kind: str) -> Directory:
         """The directory of things of a kind; VirtError if no daemon has them for this client."""
-        return self._directories.of(self.target(FAMILY_OF[kind]), self)
+        return self.daemon(FAMILY_OF[kind])
+
+    def daemon(self, family: Family) -> Directory:
+        """The directory of the daemon that serves a family for this client; VirtError if none does."""
+        return self._directories.of(self.target(family), self)
 
     # What things are
 
