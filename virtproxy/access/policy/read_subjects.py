@@ -76,7 +76,8 @@ class Subjects:
         if name in self.found:
             return self.found[name]
         if name in self._reading:
-            self._source.error(place, f"subject {shown(name)} is defined by itself: {shown(' -> '.join(self._reading))}")
+            circle = shown(" -> ".join(self._reading))
+            self._source.error(place, f"subject {shown(name)} is defined by itself: {circle}")
             return None
         if name not in self._raw:
             near = hint(name, [*self._raw, "everyone"])
