@@ -162,19 +162,41 @@ def test_a_queue_is_written_by_one_call_a_turn(pair: tuple[socket.socket, socket
     while not transport.queued:  # until the kernel takes no more
         transport.write(b"x" * 1000)
         written += b"x" * 1000
-    pieces = b"".join(bytes([number % 256]) * 10 for number in range(3 * PIECES_AT_ONCE))
-    for at in range(0, len(pieces), 10):
-        transport.write(pieces[at : at + 10])
-    read, counts = b"", list[int]()
+    pieces = [bytes([number % 256]) * 5000 for number in range(3 * PIECES_AT_ONCE)]
+    for piece in pieces:
+        transport.write(piece)
+    everything = written + b"".join(pieces)
+    sizes = list[int]()
+    read = bytearray()
     while transport.queued:
-        while len(read) < len(written + pieces) - transport.queued:
+        while len(read) < len(everything) - transport.queued:
             read += theirs.recv(1 << 20)
         before = transport.queued
         assert transport.doWrite() is None
-        counts.append(before - transport.queued)
-    while len(read) < len(written + pieces):
+        sizes.append(before - transport.queued)
+    while len(read) < len(everything):
         read += theirs.recv(1 << 20)
-    assert read == written + pieces
-    assert max(counts[1:]) <= 10 * PIECES_AT_ONCE
+    assert bytes(read) == everything
+    assert max(sizes) <= PIECES_AT_ONCE * 5000
+    transport.abortConnection()
+    reactor.advance(0)
+
+
+def test_crumbs_are_kept_together(pair: tuple[socket.socket, socket.socket]) -> None:
+    reactor: Any = ClockedReactor()
+    ours, theirs = pair
+    transport = SocketTransport(reactor, ours, Far())
+    transport.start()
+    sent = bytearray()
+    while transport.queued < 200_000:
+        crumb = bytes([len(sent) % 251]) * 100
+        transport.write(crumb)
+        sent += crumb
+    assert len(transport._queue) < 10
+    read = bytearray()
+    while len(read) < len(sent):
+        read += theirs.recv(1 << 20)
+        transport.doWrite()
+    assert read == sent
     transport.abortConnection()
     reactor.advance(0)

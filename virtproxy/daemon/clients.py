@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from virtproxy.daemon.login_limit import LoginLimit
+
 
 class Clients:
     """Counts clients against ``max_clients`` and, until they are let in, ``max_anonymous`` (0: no limit).
 
     ``accept`` is called with False when a limit is reached and with True when there is room again; ``changed``
-    with the number of clients, for whoever waits for an idle daemon.
+    with the number of clients, for whoever waits for an idle daemon. ``logins`` is told who must still log in.
     """
 
     def __init__(
@@ -23,11 +25,13 @@ class Clients:
         max_anonymous: int,
         accept: Callable[[bool], None],
         changed: Callable[[int], None] = lambda count: None,
+        logins: LoginLimit | None = None,
     ) -> None:
         self._max_clients = max_clients
         self._max_anonymous = max_anonymous
         self._accept = accept
         self._changed = changed
+        self._logins = logins
         self._last = 0
         self._was_full = False
         self._connected: set[int] = set()
@@ -55,20 +59,27 @@ class Clients:
         self._last += 1
         self._connected.add(self._last)
         self._anonymous.add(self._last)
+        if self._logins is not None:
+            self._logins.begin(self._last)
         self._tell()
         return self._last
 
     def authenticated(self, number: int) -> None:
         """The client ``number`` is known now."""
-        self._anonymous.discard(number)
+        self._no_longer_anonymous(number)
         self._tell()
 
     def left(self, number: int) -> None:
         """The client ``number`` is gone; saying so twice does nothing."""
-        self._anonymous.discard(number)
+        self._no_longer_anonymous(number)
         if number in self._connected:
             self._connected.remove(number)
             self._tell()
+
+    def _no_longer_anonymous(self, number: int) -> None:
+        self._anonymous.discard(number)
+        if self._logins is not None:
+            self._logins.end(number)
 
     def _tell(self) -> None:
         if self.full != self._was_full:

@@ -20,6 +20,7 @@ from virtproxy.daemon.clients import Clients
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
 from virtproxy.daemon.listeners import Listeners, inet_name
 from virtproxy.daemon.locals import local_drivers
+from virtproxy.daemon.login_limit import LoginLimit
 from virtproxy.daemon.logins import Logins
 from virtproxy.daemon.metrics import Metrics, declare_daemon
 from virtproxy.daemon.metrics_port import MetricsPort
@@ -36,6 +37,7 @@ from virtproxy.rpc.poller import Poller
 from virtproxy.rpc.reactor import StreamReactor
 from virtproxy.rpc.server import ServerConnection, ServerSettings
 from virtproxy.rpc.transport import SocketTransport, StreamProtocol
+from virtproxy.wire.limits import LOGIN_PACKET_MAX
 
 if TYPE_CHECKING:
     from virtproxy.daemon.certificates import Certificates
@@ -68,7 +70,11 @@ class Service:
         self._logins = Logins(plan, reactor, self._polkit)
         self.listeners = Listeners(reactor, settings.number("max_queued_clients"), self._accepted)
         self.clients = Clients(
-            settings.number("max_clients"), settings.number("max_anonymous_clients"), self._accept, changed
+            settings.number("max_clients"),
+            settings.number("max_anonymous_clients"),
+            self._accept,
+            changed,
+            LoginLimit(reactor, settings.number("auth_timeout"), self._waits_for_login, self._too_slow),
         )
         self.certificates = _certificates(plan, reactor)
         self.metrics = Metrics()
@@ -192,8 +198,13 @@ class Service:
         self._begin(number, sock, protocol, peer)
 
     def _connection(self, number: int, auth: str, identity: Identity) -> ServerConnection:
-        """Return the connection of a client that is known by now."""
-        gate = self._logins.gate(auth, identity, partial(self.clients.authenticated, number))
+        """Return the connection of a client, which may still have to log in."""
+
+        def admitted() -> None:
+            self.clients.authenticated(number)
+            connection.limit_packets()
+
+        gate = self._logins.gate(auth, identity, admitted)
         connection = ServerConnection(
             self._reactor,
             self._settings,
@@ -203,7 +214,23 @@ class Service:
         self._ends[number] = connection.close
         if gate.authenticated:
             self.clients.authenticated(number)
+        else:
+            connection.limit_packets(LOGIN_PACKET_MAX)
         return connection
+
+    def _waits_for_login(self, number: int) -> bool:
+        session = self._sessions.get(number)
+        return session is not None and session.client.in_flight > 0
+
+    def _too_slow(self, number: int) -> None:
+        """The client had its time to log in, or to complete the TLS handshake."""
+        session = self._sessions.get(number)
+        self._log.warn(
+            "client {number} is cut off: not authenticated in time (auth_timeout); {who}",
+            number=number,
+            who="it did not complete the TLS handshake" if session is None else session.identity.describe(),
+        )
+        self._ends[number]("not authenticated in time")
 
     def _session(self, number: int, session: Session) -> Session:
         self._sessions[number] = session

@@ -23,6 +23,7 @@ from virtproxy.rpc.reactor import Clock
 from virtproxy.rpc.security_layer import LayerError, ProtectedTransport, SecurityLayer
 from virtproxy.wire.frame import MESSAGE, REPLY, Frame
 from virtproxy.wire.framer import DIVERT_MIN, FrameError, Framer, Piece, Sink
+from virtproxy.wire.limits import PACKET_MAX
 
 # How long one peer's packets are served before everybody else gets a turn, and how many between looks at the clock.
 TURN_SECONDS = 0.0002
@@ -250,6 +251,10 @@ class Connection:
     def unprotected(self) -> bool:
         """Whether something came that was not yet looked at."""
         return self._framer.missing != 0 or self._framer.rest is not None
+
+    def limit_packets(self, size: int = PACKET_MAX) -> None:
+        """Cut the peer off at a packet of more bytes than that, before anything of it is kept."""
+        self._framer.packet_max = size
 
     def hold(self, why: object) -> None:
         """Stop reading until each `why` that was held is released."""

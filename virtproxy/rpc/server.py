@@ -86,6 +86,11 @@ class ServerConnection(Connection):
         else:
             self.discard(frame)
 
+    @property
+    def in_flight(self) -> int:
+        """How many calls are being served."""
+        return self._in_flight
+
     def _keep_waiting(self, frame: Frame) -> None:
         self._waiting.append(frame)
         if len(self._waiting) >= self._max_requests:

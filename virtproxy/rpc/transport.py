@@ -41,6 +41,8 @@ LOW_WATER = 128 * 1024
 UNREAD_MAX = 128 * 1024 * 1024
 # Far below the 1,024 pieces that the kernel takes at a time.
 PIECES_AT_ONCE = 256
+# Smaller pieces are kept together: one by one they would take several times the room.
+CRUMB = 4096
 # How long a closing connection may take to swallow what is queued for it.
 LINGER_SECONDS = 10.0
 _FD_SPACE = socket.CMSG_SPACE(FDS_MAX * array.array("i").itemsize)
@@ -73,7 +75,7 @@ class SocketTransport:
         self._read_size = READ_SIZE
         self._small_reads = 0
         # What is still to be written: bytes, or a descriptor (owned) to go on a zero byte.
-        self._queue: deque[memoryview | int] = deque()
+        self._queue: deque[memoryview | bytearray | int] = deque()
         self._queued = 0
         self._error: Exception | None = None
         self._reading = False
@@ -209,7 +211,13 @@ class SocketTransport:
     def _enqueue(self, data: memoryview) -> None:
         if not self._queue:
             self._reactor.addWriter(self)
-        self._queue.append(data)
+        last = self._queue[-1] if self._queue else None
+        if len(data) >= CRUMB:
+            self._queue.append(data)
+        elif isinstance(last, bytearray) and len(last) < READ_SIZE:
+            last += data
+        else:
+            self._queue.append(bytearray(data))
         self._queued += len(data)
         if self._queued > HIGH_WATER and self._producer is not None and not self._producer_paused:
             self._producer_paused = True
@@ -248,7 +256,7 @@ class SocketTransport:
         BlockingIOError when the kernel wants no more.
         """
         self._send_fds()
-        pieces: list[memoryview] = []
+        pieces: list[memoryview | bytearray] = []
         for item in self._queue:
             if isinstance(item, int) or len(pieces) == PIECES_AT_ONCE:
                 break
@@ -258,7 +266,7 @@ class SocketTransport:
             self._queued -= sent
             for piece in pieces:
                 if sent < len(piece):
-                    self._queue[0] = piece[sent:]
+                    self._queue[0] = memoryview(piece)[sent:]
                     return
                 sent -= len(piece)
                 self._queue.popleft()

@@ -15,5 +15,7 @@ PACKET_MIN = LENGTH_SIZE + HEADER_SIZE
 PACKET_MAX = LENGTH_SIZE + MESSAGE_MAX
 STRING_MAX = 4 * 1024 * 1024
 FDS_MAX = 32
+# The largest call of a login, AUTH_SASL_START: 64 KiB of data, as chars of four bytes each, and a mechanism's name.
+LOGIN_PACKET_MAX = PACKET_MIN + 4 * 65536 + 4096
 # Old clients reject a larger stream packet, so nobody sends one.
 STREAM_PAYLOAD_MAX = 262120
