@@ -21,6 +21,7 @@ from virtproxy.auth.client_tls import ClientTls, client_files
 from virtproxy.auth.tls import ServerTls, server_settings
 from virtproxy.auth.tls_files import validity
 from virtproxy.cli import certificates
+from virtproxy.cli.certificates import Issue
 from virtproxy.cli.output import CommandError
 
 LONG = ".".join(["a-label-of-sixteen"] * 8)
@@ -37,7 +38,11 @@ def pki(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory that the three commands of the help text make."""
     place = tmp_path_factory.mktemp("made")
-    for arguments in (["ca"], ["server", "--host", "localhost", "--host", "127.0.0.1"], ["client", "--name", "alice"]):
+    for arguments in (
+        ["init"],
+        ["server", "--host", "localhost", "--host", "127.0.0.1"],
+        ["client", "--name", "alice"],
+    ):
         done = pki(*arguments, cwd=place)
         assert (done.returncode, done.stderr) == (0, "")
     return place / "pki"
@@ -47,7 +52,7 @@ def test_the_files_are_those_of_a_pkipath(made: Path) -> None:
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in made.iterdir()}
     certs = {f"{stem}cert.pem": 0o644 for stem in ("ca", "server", "client")}
     keys = {f"{stem}key.pem": 0o600 for stem in ("ca", "server", "client")}
-    assert modes == {**certs, **keys}
+    assert modes == {**certs, **keys, "issued.json": 0o600}
     assert stat.S_IMODE(made.stat().st_mode) == 0o700
 
 
@@ -84,7 +89,7 @@ async def test_clients_connect_with_them(made: Path) -> None:
 
 @pytest.mark.programs("virt-pki-query-dn")
 def test_the_name_it_prints_is_libvirt_s(tmp_path: Path) -> None:
-    pki("ca", cwd=tmp_path)
+    pki("init", cwd=tmp_path)
     done = pki("client", "--name", "a, b", cwd=tmp_path)
     printed = re.search('knows it as "(.*)"', done.stdout)
     assert printed is not None
@@ -92,7 +97,7 @@ def test_the_name_it_prints_is_libvirt_s(tmp_path: Path) -> None:
     assert printed[1] == asked.strip()
 
 
-@pytest.mark.parametrize("arguments", [["ca"], ["server", "--host", "other"], ["client", "--name", "other"]])
+@pytest.mark.parametrize("arguments", [["init"], ["server", "--host", "other"], ["client", "--name", "other"]])
 def test_nothing_is_overwritten(made: Path, arguments: list[str]) -> None:
     before = {path: path.read_bytes() for path in made.iterdir()}
     done = pki(*arguments, cwd=made.parent)
@@ -124,12 +129,12 @@ def test_a_race_for_the_name_has_one_winner(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["server", "--host", "a"], 'make it first, with "virtproxy pki ca"'),
+        (["server", "--host", "a"], 'make it first, with "virtproxy pki init"'),
         (["client"], "--name"),
-        (["ca", "--days", "0"], '"0" is not a number of days from 1 to 99999'),
-        (["ca", "--days", "many"], '"many" is not a number of days'),
-        (["ca", "--name", "x" * 65], "a name must have 1 to 64 characters"),
-        (["ca", "--dir", "/proc/nowhere"], "/proc/nowhere cannot be written"),
+        (["init", "--days", "0"], '"0" is not a number of days from 1 to 99999'),
+        (["init", "--days", "many"], '"many" is not a number of days'),
+        (["init", "--name", "x" * 65], "a name must have 1 to 64 characters"),
+        (["init", "--dir", "/proc/nowhere"], "/proc/nowhere cannot be written"),
         ([], "WHAT"),
     ],
 )
@@ -157,7 +162,7 @@ def test_another_tool_s_authority_is_not_misused(tmp_path: Path, made: Path) -> 
 
 def test_days_and_names_are_as_told(tmp_path: Path) -> None:
     certificates.create_authority(tmp_path, "My CA", 10)
-    certificates.issue_server(tmp_path, ["vm1.example", "192.0.2.7", "2001:db8::7", LONG, "vm1.example"], 5)
+    certificates.issue_server(tmp_path, ["vm1.example", "192.0.2.7", "2001:db8::7", LONG, "vm1.example"], Issue(5))
     server = x509.load_pem_x509_certificate((tmp_path / "servercert.pem").read_bytes())
     assert validity(server)[0] < datetime.datetime.now(datetime.UTC)
     names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

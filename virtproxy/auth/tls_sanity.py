@@ -38,13 +38,26 @@ def check_key_matches(settings: TlsSettings, credentials: Credentials) -> None:
 
 def check_sanity(settings: TlsSettings, credentials: Credentials, end: str, now: datetime.datetime) -> None:
     """TlsSetupError naming the first file that cannot work at `now` for a TLS `end` ("server", "client")."""
+    for problem in sanity_problems(settings, credentials, end, now):
+        raise TlsSetupError(f"{problem}: {_HOW_TO_SKIP}")
+
+
+def sanity_problems(settings: TlsSettings, credentials: Credentials, end: str, now: datetime.datetime) -> Iterator[str]:
+    """Each reason why the files cannot work at `now`, beginning with the file; parts that are not there are skipped."""
     for authority in credentials.authorities:
-        problems = date_problems(authority, now) + authority_problems(authority)
-        _raise_for(f"ca_file {settings.ca_file}", problems)
-    own = credentials.chain[0]
-    _raise_for(f"cert_file {settings.cert_file}", date_problems(own, now) + end_problems(own, end))
-    _check_issued(settings, credentials)
-    _check_revocations(settings, credentials)
+        yield from _about(f"ca_file {settings.ca_file}", date_problems(authority, now) + authority_problems(authority))
+    if credentials.chain:
+        own = credentials.chain[0]
+        yield from _about(f"cert_file {settings.cert_file}", date_problems(own, now) + end_problems(own, end))
+    if credentials.chain and credentials.authorities:
+        yield from _issuer_problems(settings, credentials)
+    if credentials.authorities:
+        yield from _revocation_problems(settings, credentials)
+
+
+def _about(what: str, problems: list[str]) -> Iterator[str]:
+    if problems:
+        yield f"{what}: {'; '.join(problems)}"
 
 
 def setup_warnings(settings: TlsSettings, credentials: Credentials, now: datetime.datetime) -> list[str]:
@@ -95,12 +108,7 @@ def _rule_warnings(settings: TlsSettings, credentials: Credentials, now: datetim
             )
 
 
-def _raise_for(what: str, problems: list[str]) -> None:
-    if problems:
-        raise TlsSetupError(f"{what}: {'; '.join(problems)}: {_HOW_TO_SKIP}")
-
-
-def _check_issued(settings: TlsSettings, credentials: Credentials) -> None:
+def _issuer_problems(settings: TlsSettings, credentials: Credentials) -> Iterator[str]:
     store = crypto.X509Store()
     store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
     for authority in credentials.authorities:
@@ -109,18 +117,15 @@ def _check_issued(settings: TlsSettings, credentials: Credentials) -> None:
     try:
         crypto.X509StoreContext(store, own, between).verify_certificate()
     except crypto.X509StoreContextError as error:
-        raise TlsSetupError(
-            f"cert_file {settings.cert_file} was not issued by an authority of ca_file {settings.ca_file} "
-            f"({error}): {_HOW_TO_SKIP}"
-        ) from error
+        yield (f"cert_file {settings.cert_file} was not issued by an authority of ca_file {settings.ca_file} ({error})")
 
 
-def _check_revocations(settings: TlsSettings, credentials: Credentials) -> None:
+def _revocation_problems(settings: TlsSettings, credentials: Credentials) -> Iterator[str]:
     for revocations in credentials.revocations:
         if not any(_signed(revocations, authority) for authority in credentials.authorities):
-            raise TlsSetupError(
+            yield (
                 f"crl_file {settings.crl_file} was not issued by an authority of ca_file {settings.ca_file}, "
-                f"so it revokes nothing: {_HOW_TO_SKIP}"
+                "so it revokes nothing"
             )
 
 

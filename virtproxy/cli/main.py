@@ -20,7 +20,7 @@ PROGRAM = "virtproxy"
 SUBCOMMANDS: dict[str, tuple[ModuleType, str]] = {
     "demo": (demo, "start virtproxyd with the test driver and talk to it"),
     "policy": (policy, "check a policy, and ask it who may do what"),
-    "pki": (pki, "make the certificates that TLS needs"),
+    "pki": (pki, "make, renew, revoke and check the certificates that TLS needs"),
 }
 EXAMPLES = """\
 examples:

@@ -163,23 +163,11 @@ def _check_values(settings: Settings) -> None:
 def _tls(settings: Settings, where: Places) -> tuple[ServerTls, list[str]]:
     # Only a daemon that speaks TLS pays for loading OpenSSL.
     from virtproxy.auth.tls import ServerTls
-    from virtproxy.auth.tls_settings import TlsSetupError, server_settings
+    from virtproxy.auth.tls_settings import TlsSetupError
+    from virtproxy.daemon.tls_plan import tls_settings
 
-    allowed = settings.texts("tls_allowed_dn_list")
     try:
-        tls = ServerTls(
-            server_settings(
-                session=not where.is_system,
-                cert_file=settings.text("cert_file"),
-                key_file=settings.text("key_file"),
-                ca_file=settings.text("ca_file"),
-                crl_file=settings.text("crl_file"),
-                no_verify=settings.flag("tls_no_verify_certificate"),
-                no_sanity=settings.flag("tls_no_sanity_certificate"),
-                allowed_dns=None if allowed is None else list(allowed),
-                priority=settings.text("tls_priority"),
-            )
-        )
+        tls = ServerTls(tls_settings(settings, session=not where.is_system))
         return tls, tls.check()
     except TlsSetupError as error:
         raise StartupError(f"{settings.place('listen_tls')}: TLS cannot start: {error}", ExitCode.NETWORK) from None
