@@ -13,19 +13,21 @@ import sys
 from types import ModuleType
 
 from virtproxy import __version__
-from virtproxy.cli import demo, pki, policy
+from virtproxy.cli import demo, pki, policy, user
 from virtproxy.cli.output import CommandError, complain
 
 PROGRAM = "virtproxy"
 SUBCOMMANDS: dict[str, tuple[ModuleType, str]] = {
     "demo": (demo, "start virtproxyd with the test driver and talk to it"),
     "policy": (policy, "check a policy, and ask it who may do what"),
+    "user": (user, "say who may log in by a password (SASL)"),
     "pki": (pki, "make, renew, revoke and check the certificates that TLS needs"),
 }
 EXAMPLES = """\
 examples:
   virtproxy demo                     show it at work, stay up until Ctrl-C
   virtproxy demo --once --port 0     the same on a free port, and end
+  virtproxy user add joe             let joe log in by a password
   virtproxy pki --help               how to make a CA and certificates
   virtproxy policy --help            who may do what, and why
 """

@@ -13,10 +13,11 @@ from typing import Any
 from twisted.logger import Logger, LogLevel
 
 from virtproxy.auth.sasl import library as c
+from virtproxy.auth.sasl.config import APPLICATION
 from virtproxy.auth.sasl.library import Library, SaslSetupError, library
 
-# As libvirt's daemons call themselves, so that they share a file and a Kerberos principal (libvirt/host@REALM).
-APPLICATION = SERVICE = "libvirt"
+# Part of the Kerberos principal (libvirt/host@REALM), as libvirt's clients ask for it.
+SERVICE = "libvirt"
 _log = Logger(namespace="virtproxy.auth.sasl")
 
 # sasl_callbacks(3): error, failed login, warning, note, debug. Deeper levels show secrets and are left out.

@@ -10,15 +10,13 @@ import os
 import re
 from collections.abc import Mapping
 
+from virtproxy.auth.sasl.config import SASLDB, config_file
 from virtproxy.auth.sasl.connection import SaslConnection, SaslError
 from virtproxy.auth.sasl.library import SaslSetupError
 from virtproxy.auth.sasl.login import SaslRules
-from virtproxy.auth.sasl.server import APPLICATION, Server
+from virtproxy.auth.sasl.server import Server
 from virtproxy.identity import Identity
 
-# Where libsasl2 looks when SASL_CONF_PATH is not set; Debian's own place comes after the first.
-CONFIG_PATH = "/etc/sasl2:/etc/sasl:/usr/lib/sasl2"
-SASLDB = "/etc/sasldb2"
 KEYTAB = "/etc/krb5.keytab"
 
 # The Debian package of each family of mechanisms.
@@ -100,9 +98,7 @@ class Setup:
 
     def config_file(self) -> str:
         """The path of libvirt.conf of SASL; where it should be if there is none."""
-        directories = (self._environ.get("SASL_CONF_PATH") or CONFIG_PATH).split(":")
-        paths = [os.path.join(directory, f"{APPLICATION}.conf") for directory in directories if directory]
-        return next((path for path in paths if os.path.exists(path)), paths[0])
+        return config_file(self._environ)
 
 
 def _file_trouble(path: str, text: str) -> list[str]:
