@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The rule on documents of a daemon with a policy, and what it needs to be installed.
+"""The rules on documents and quotas of a daemon with a policy, and what they need to be installed.
 
-``plan`` has it checked at the start; ``rules`` puts the rule behind the access rules.
+``plan`` has it checked at the start; ``rules`` puts the rules behind the access rules.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ def check_documents(place: str) -> None:
         )
 
 
-def documents(policy: PolicyDecider, owners: Owners | None, access: AccessRule) -> StageMaker:
-    """Return what makes the stages that judge documents."""
+def document_rules(policy: PolicyDecider, owners: Owners | None, access: AccessRule) -> tuple[StageMaker, ...]:
+    """Return what makes the stages that judge documents and keep quotas, in their order."""
     from virtproxy.routing.rules.documents import Documents
+    from virtproxy.routing.rules.quota import Quotas
 
-    return Documents(policy, owners, access.directories_of)
+    judged = Documents(policy, owners, access.directories_of)
+    return (judged,) if owners is None else (judged, Quotas(policy, owners, access.directories_of))

@@ -6,7 +6,7 @@ Called by ``service`` once, before it serves anybody. A new rule is one entry he
 
 from __future__ import annotations
 
-from virtproxy.daemon.documents_rule import documents
+from virtproxy.daemon.documents_rule import document_rules
 from virtproxy.daemon.plan import Plan
 from virtproxy.routing.rules.readonly import ReadonlyStage
 from virtproxy.routing.stages import StageMaker
@@ -21,5 +21,5 @@ def stage_makers(plan: Plan) -> tuple[StageMaker, ...]:
 
         access = AccessRule(plan.policy, hides=True, owners=plan.owners)
         makers.append(access)
-        makers.append(documents(plan.policy, plan.owners, access))
+        makers.extend(document_rules(plan.policy, plan.owners, access))
     return tuple(makers)

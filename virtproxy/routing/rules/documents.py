@@ -3,7 +3,7 @@
 
 `daemon/rules.py` puts it behind the access rules. It reads a call's documents, has the policy judge every claim, then
 what follows from them on this host (links, images' headers), and looks again at what a guest opens when it starts.
-Only the policy decides. It leaves the decision that counted in `Request.notes["decision"]`.
+Only the policy decides. It leaves in `Request.notes` its refusal as "decision", and what it read as "documents".
 """
 
 from __future__ import annotations
@@ -115,6 +115,7 @@ class DocumentStage(Stage):
 
     async def _consider(self, request: Request, named: Named) -> None:
         """Judge the claims, what follows from them on this host, and what the daemon has kept for the call."""
+        request.notes["documents"] = named.documents
         await self._check(request, named.claims)
         await self._follow(request, named.claims, named.images)
         opens = CALLS[request.procedure.name].opens

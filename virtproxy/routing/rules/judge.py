@@ -84,7 +84,11 @@ class Judge:
 
     def daemon(self, family: Family) -> Directory:
         """The directory of the daemon that serves a family for this client; VirtError if none does."""
-        return self._directories.of(self.target(family), self)
+        return self.daemon_at(self.target(family))
+
+    def daemon_at(self, target: Target) -> Directory:
+        """The directory of any daemon."""
+        return self._directories.of(target, self)
 
     # What things are
 
