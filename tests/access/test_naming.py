@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from virtproxy.access.naming import Naming, NamingError, naming
+from virtproxy.access.naming import NamingError, naming
 
 UUID = "6695eb01-f6a4-8304-79aa-97f2502e193f"
 
@@ -35,7 +35,31 @@ UUID = "6695eb01-f6a4-8304-79aa-97f2502e193f"
     ],
 )
 def test_names(kind: str, document: str, name: str | None, uuid: str | None) -> None:
-    assert naming(kind, document) == Naming(name, uuid)
+    found = naming(kind, document)
+    assert (found.name, found.uuid) == (name, uuid)
+
+
+@pytest.mark.parametrize(
+    ("kind", "document", "details"),
+    [
+        ("domain", "<domain><name>a</name><mac address='x'/></domain>", {}),
+        ("interface", "<interface name='e'><mac address='a:b'/></interface>", {"interface_macaddr": "a:b"}),
+        (
+            "nwfilter_binding",
+            "<b><portdev name='v'/><linkdev name='e'/><filterref filter='f'/></b>",
+            {"nwfilter_binding_linkdev": "e", "nwfilter_binding_filter": "f"},
+        ),
+        ("nwfilter_binding", "<b><portdev name='v'/></b>", {}),
+        ("secret", "<s><usage type='volume'><volume>/v</volume></usage></s>", {"secret_usage_volume": "/v"}),
+        ("secret", "<s><usage type='ceph'><name>n</name></usage></s>", {"secret_usage_ceph": "n"}),
+        ("secret", "<s><usage type='iscsi'><target>t</target></usage></s>", {"secret_usage_target": "t"}),
+        ("secret", "<s><usage type='tls'><name>n</name></usage></s>", {"secret_usage_name": "n"}),
+        ("secret", "<s><usage type='none'><name>n</name></usage></s>", {}),
+        ("secret", "<s/>", {}),
+    ],
+)
+def test_what_else_rules_are_told(kind: str, document: str, details: dict[str, str]) -> None:
+    assert dict(naming(kind, document).details) == details
 
 
 @pytest.mark.parametrize(

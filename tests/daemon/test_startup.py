@@ -63,7 +63,6 @@ CONFIGURED = [
     ("\n\nmax_clients = 'many'", 'd.conf:4: max_clients must be a number of at least 0, not "many"'),
     ("auth_unix_rw = 'kerberos'", 'd.conf:2: auth_unix_rw = "kerberos" is unknown: expected one of "none"'),
     ("auth_tls = 'polkit'", 'd.conf:2: auth_tls = "polkit" cannot be: polkit knows this host\'s own processes'),
-    ("access_drivers = [ 'polkit' ]", 'd.conf:2: access_drivers = [ "polkit" ] is not yet supported'),
     ("access_drivers = [ 'roles' ]", 'd.conf:2: access_drivers must be one of "none", "polkit", not "roles"'),
     ("audit_level = 2", "d.conf:2: audit_level above 1 asks for auditing, which this version does not do"),
     ("host_uuid = '123'", 'd.conf:2: host_uuid must be a UUID of 32 hexadecimal digits, not "123"'),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Reads from a document how the thing is called that it will make: name and UUID, nothing more.
+"""Reads from a document how the thing is called that it will make: its name, its UUID and what else names it.
 
 The access stage asks it about every call that makes something. libvirt reads the same document with another parser:
 whatever two parsers might read differently (a document type, another encoding) is refused.
@@ -25,6 +25,22 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "interface": ("@name",),
     "nwfilter_binding": ("portdev/@name",),
 }
+# What else rules of polkit are told: where it stands, and the name of the detail.
+_DETAILS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "interface": (("mac/@address", "interface_macaddr"),),
+    "nwfilter_binding": (
+        ("linkdev/@name", "nwfilter_binding_linkdev"),
+        ("filterref/@filter", "nwfilter_binding_filter"),
+    ),
+}
+# The same by the type of a secret.
+_USAGES: Mapping[str | None, tuple[str, str]] = {
+    "volume": ("usage/volume", "secret_usage_volume"),
+    "ceph": ("usage/name", "secret_usage_ceph"),
+    "iscsi": ("usage/target", "secret_usage_target"),
+    "tls": ("usage/name", "secret_usage_name"),
+    "vtpm": ("usage/name", "secret_usage_name"),
+}
 _ENCODINGS = {"UTF-8", "US-ASCII", "ASCII"}
 
 
@@ -34,10 +50,11 @@ class NamingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """What a thing will be called; None where its document does not say."""
+    """What a thing will be called; None where its document does not say. `details` as in `decision.Thing`."""
 
     name: str | None = None
     uuid: str | None = None
+    details: tuple[tuple[str, str], ...] = ()
 
 
 def naming(kind: str, document: str) -> Naming:
@@ -45,7 +62,14 @@ def naming(kind: str, document: str) -> Naming:
     reader = _Reader()
     reader.read(document)
     name = next((found for path in _NAMES.get(kind, ()) if (found := reader.text.get(path)) is not None), None)
-    return Naming(name or None, _uuid(reader.text.get("uuid")))
+    return Naming(name or None, _uuid(reader.text.get("uuid")), _details(kind, reader.text))
+
+
+def _details(kind: str, text: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    places = _DETAILS.get(kind, ())
+    if kind == "secret" and text.get("usage/@type") in _USAGES:
+        places = (_USAGES[text.get("usage/@type")],)
+    return tuple((detail, text[place]) for place, detail in places if place in text)
 
 
 def _uuid(text: str | None) -> str | None:

@@ -157,7 +157,7 @@ def to_be(place: Place, kind: str, naming: Naming, within: Thing | None, owner: 
     called = zip(_CALLED[kind], (naming.name, naming.uuid), strict=True)
     said = tuple((key, value) for key, value in called if key and value is not None)
     around = within.details if within is not None else ()
-    return Thing(kind, place.driver, place.uri, naming.name, naming.uuid, (*around, *said), owner)
+    return Thing(kind, place.driver, place.uri, naming.name, naming.uuid, (*around, *said, *naming.details), owner)
 
 
 def identity_of(thing: Thing) -> str | None:

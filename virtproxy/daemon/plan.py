@@ -136,9 +136,6 @@ def _check_supported(settings: Settings) -> None:
             except AuthSettingError as error:
                 raise settings.error(key, str(error)) from None
     check_polkit(settings)
-    if "polkit" in (settings.texts("access_drivers") or ()):
-        problem = 'access_drivers = [ "polkit" ] is not yet supported by this version; remove it or set [ "none" ]'
-        raise settings.error("access_drivers", problem)
     if settings.number("audit_level") > 1:
         problem = "audit_level above 1 asks for auditing, which this version does not do; set it to 0 or 1"
         raise settings.error("audit_level", problem)

@@ -16,18 +16,21 @@ from virtproxy.rpc.reactor import StreamReactor
 if TYPE_CHECKING:
     from virtproxy.auth.polkit import Authority
 
-_LOGINS = ("auth_unix_rw", "auth_unix_ro")
+KEYS = ("auth_unix_rw", "auth_unix_ro", "access_drivers")
 
 
-def asks_polkit(settings: Settings) -> list[str]:
-    """Return the keys by which the file asks for polkit."""
-    keys = [key for key in _LOGINS if settings.text(key) == "polkit"]
-    return keys + ["access_drivers"] * ("polkit" in (settings.texts("access_drivers") or ()))
+def asks_polkit(settings: Settings, key: str) -> bool:
+    """Whether the file asks for polkit by ``key``, one of KEYS."""
+    return "polkit" in ((settings.texts(key) or ()) if key == "access_drivers" else (settings.text(key),))
+
+
+def _asking(settings: Settings) -> list[str]:
+    return [key for key in KEYS if asks_polkit(settings, key)]
 
 
 def check_polkit(settings: Settings) -> None:
     """Raise ConfigError if polkit is asked for and cannot be asked because a library is missing."""
-    keys = asks_polkit(settings)
+    keys = _asking(settings)
     if keys and importlib.util.find_spec("jeepney") is None:
         problem = (
             f'{keys[0]} = "polkit" needs the Python library jeepney: run pip install "virtproxy[polkit]", '
@@ -38,7 +41,7 @@ def check_polkit(settings: Settings) -> None:
 
 def polkit_authority(settings: Settings, reactor: StreamReactor) -> Authority | None:
     """Return polkit for a daemon whose settings ask for it; it is connected to when the first question comes."""
-    if not asks_polkit(settings):
+    if not _asking(settings):
         return None
     from virtproxy.auth.dbus import SystemBus
     from virtproxy.auth.polkit import Authority

@@ -6,15 +6,26 @@ Called by ``service`` once, before it serves anybody. A new rule is one entry he
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from virtproxy.daemon.documents_rule import document_rules
 from virtproxy.daemon.plan import Plan
+from virtproxy.daemon.polkit import asks_polkit
 from virtproxy.routing.rules.readonly import ReadonlyStage
 from virtproxy.routing.stages import StageMaker
 
+if TYPE_CHECKING:
+    from virtproxy.auth.polkit import Authority
 
-def stage_makers(plan: Plan) -> tuple[StageMaker, ...]:
+
+def stage_makers(plan: Plan, polkit: Authority | None) -> tuple[StageMaker, ...]:
     """Return what each session of the daemon puts between its client and its backends: first the outermost."""
     makers: list[StageMaker] = [ReadonlyStage]
+    if polkit is not None and asks_polkit(plan.settings, "access_drivers"):
+        from virtproxy.access.polkit import PolkitDecider
+        from virtproxy.routing.rules.access import AccessRule
+
+        makers.append(AccessRule(PolkitDecider(polkit), hides=False))
     if plan.policy is not None:
         # Only a daemon with a policy pays for loading it.
         from virtproxy.routing.rules.access import AccessRule

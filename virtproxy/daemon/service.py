@@ -66,7 +66,7 @@ class Service:
             keepalive_count=settings.number("keepalive_count"),
         )
         self._polkit = polkit_authority(settings, reactor)
-        self._stages = stage_makers(plan)
+        self._stages = stage_makers(plan, self._polkit)
         self._logins = Logins(plan, reactor, self._polkit)
         self.listeners = Listeners(reactor, settings.number("max_queued_clients"), self._accepted)
         self.clients = Clients(
