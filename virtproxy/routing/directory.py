@@ -8,7 +8,7 @@ and remembers the answer for as long as events of the daemon would tell of a cha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from twisted.logger import Logger
@@ -125,16 +125,24 @@ class Known:
         self.valid = valid
 
 
+class Watcher(Protocol):
+    """Wants to know what becomes of things: `access.owners` does."""
+
+    def opened(self, directory: Directory) -> None:
+        """The daemon is asked and heard from now on; what happened before, nobody knows. Must not raise."""
+
+    def gone(self, directory: Directory, kind: str, identity: str) -> None:
+        """A thing may have ceased to exist, or have changed its name. Must not raise."""
+
+
 class Directory:
-    """The things of one daemon. `gone` is told of each thing (place, kind, identity) that may have ceased to exist."""
+    """The things of one daemon; `watcher` is told of what happens to them."""
 
     _log = Logger()
 
-    def __init__(
-        self, router: Router, target: Target, gone: Callable[[Directory, str, str], None] = lambda *_: None
-    ) -> None:
+    def __init__(self, router: Router, target: Target, watcher: Watcher | None = None) -> None:
         self.place = place_of(target.driver, target.uri)
-        self._gone = gone
+        self._watcher = watcher
         self._known: dict[Ref, Known] = {}
         self._refs: dict[tuple[str, str], set[Ref]] = {}
         self._watched: set[str] = set()
@@ -218,6 +226,8 @@ class Directory:
             except VirtError:
                 continue
             self._watched.add(kind)
+        if self._watcher is not None:
+            self._watcher.opened(self)
 
     def _heard(self, frame: Frame) -> None:
         kind = _EVENT_KINDS.get((frame.program, frame.procedure))
@@ -241,15 +251,16 @@ class Directory:
         ):
             return
         self.forget(kind, identity)
-        self._gone(self, kind, identity)
+        if self._watcher is not None:
+            self._watcher.gone(self, kind, identity)
 
 
 class Directories:
     """The directories of one process, each open for as long as a session uses it."""
 
-    def __init__(self, router: Router, gone: Callable[[Directory, str, str], None] = lambda *_: None) -> None:
+    def __init__(self, router: Router, watcher: Watcher | None = None) -> None:
         self._router = router
-        self._gone = gone
+        self._watcher = watcher
         self._open: dict[str, Directory] = {}
         self._users: dict[str, set[object]] = {}
 
@@ -258,7 +269,7 @@ class Directories:
         place = place_of(target.driver, target.uri)
         directory = self._open.get(place.uri)
         if directory is None:
-            directory = self._open[place.uri] = Directory(self._router, Target(target.driver, place.uri), self._gone)
+            directory = self._open[place.uri] = Directory(self._router, Target(target.driver, place.uri), self._watcher)
         self._users.setdefault(place.uri, set()).add(user)
         return directory
 

@@ -27,6 +27,7 @@ from virtproxy.routing.directory import Directories, Known
 from virtproxy.routing.families import route_of
 from virtproxy.routing.rules import events, filters, lookups, making
 from virtproxy.routing.rules.judge import Case, Judge
+from virtproxy.routing.rules.ownership import Ownership, ends
 from virtproxy.routing.session import Session
 from virtproxy.routing.stages import Request, Stage
 from virtproxy.wire.frame import Frame
@@ -68,25 +69,27 @@ class AccessRule:
         self.decider = decider
         self.hides = hides
         self.owners = owners
+        self._ownership = None if owners is None else Ownership(owners)
         self._directories: Directories | None = None
 
     def __call__(self, session: Session) -> AccessStage:
         """The stage of one session."""
         judge = Judge(session, self.decider, self.directories_of(session), self.owners, self.hides)
-        return AccessStage(judge)
+        return AccessStage(judge, self._ownership)
 
     def directories_of(self, session: Session) -> Directories:
         """The directories of the daemon that the session belongs to, made with its first session."""
         if self._directories is None:
-            self._directories = Directories(session.router)
+            self._directories = Directories(session.router, self._ownership)
         return self._directories
 
 
 class AccessStage(Stage):
     """One session's part; see the module."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Judge, ownership: Ownership | None) -> None:
         self._judge = judge
+        self._ownership = ownership
         self._session = judge.session
         self._sees: dict[Procedure[Any, Any], bool] = {}
         self._judged: dict[tuple[int, int, bytes], Judgement] = {}
@@ -119,7 +122,7 @@ class AccessStage(Stage):
             needed |= {(kind, "getattr") for kind in kinds}
         if any(judge.decider.always(judge.identity, *need) is not True for need in needed):
             return True
-        return what.makes and judge.owners is not None
+        return self._ownership is not None and (what.makes or ends(procedure))
 
     def _rules(self, procedure: Procedure[Any, Any]) -> tuple[Rule, ...]:
         return rules_of(procedure.acl) + (_STRICTER.get(procedure, ()) if self._judge.hides else ())
@@ -170,7 +173,7 @@ class AccessStage(Stage):
             await self._judge_making(request, what, about_things, case)
         else:
             await self._require(about_things, case)
-            return await self._answers(request)
+            return await self._answers(request, what, case)
         return False
 
     async def _refuse_what_never_is(self, rules: list[Rule], case: Case) -> None:
@@ -190,10 +193,11 @@ class AccessStage(Stage):
         copied = [rule for rule in rules if rule in _STRICTER.get(request.procedure, ())]
         await self._require(copied, case)
         made = [rule for rule in rules if rule not in copied]
-        if await making.judge_making(self._judge, request, what, made, case):
-            self._after[request] = partial(making.record_owner, self._judge, request)
+        new = await making.judge_making(self._judge, request, what, made, case)
+        if new is not None and self._ownership is not None:
+            self._after[request] = partial(self._ownership.made, self._judge, request, new)
 
-    async def _answers(self, request: Request) -> bool:
+    async def _answers(self, request: Request, what: About, case: Case) -> bool:
         """See to it that the answer is judged too, where that is needed; whether it is not."""
         judge, procedure = self._judge, request.procedure
         if filters.is_list(procedure):
@@ -203,6 +207,10 @@ class AccessStage(Stage):
             return False
         elif procedure is remote.NODE_DEVICE_GET_PARENT and judge.hides:
             self._after[request] = partial(lookups.judge_parent, judge, request)
+        elif self._ownership is not None and what.name is not None and what.name[0] == "domain":
+            self._after[request] = partial(self._ownership.arrived, judge, request)
+        elif self._ownership is not None and ends(procedure):
+            self._after[request] = partial(self._ownership.ended, judge, case)
         return request not in self._after
 
     def _place(self, request: Request) -> Place | None:

@@ -10,19 +10,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from virtproxy import errors
 from virtproxy.access.decision import Thing
 from virtproxy.access.naming import Naming, NamingError, naming
-from virtproxy.access.objects import About, Ref, reference_in, text_of
+from virtproxy.access.objects import About, Ref, text_of
 from virtproxy.access.rules import Rule
-from virtproxy.access.things import described, identity_of, to_be
+from virtproxy.access.things import to_be
 from virtproxy.errors import VirtError
 from virtproxy.protocol import remote
 from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 from virtproxy.routing.rules.judge import Case, Judge
 from virtproxy.routing.stages import Request
-from virtproxy.wire.codec import WireError
-from virtproxy.wire.frame import OK, Frame
 
 _UNNAMED = Naming()
 # What a new thing may collide with, by kind.
@@ -37,8 +34,8 @@ _COLLIDES = {
 }
 
 
-async def judge_making(judge: Judge, request: Request, what: About, rules: list[Rule], case: Case) -> bool:
-    """Judge a call that makes something; VirtError refuses it. Returns whether the thing will be a new one."""
+async def judge_making(judge: Judge, request: Request, what: About, rules: list[Rule], case: Case) -> Thing | None:
+    """Judge a call that makes something; VirtError refuses it. Returns the thing if it will be a new one."""
     kind = what.kind or ""
     place = judge.directory(kind).place
     within = next(
@@ -58,7 +55,7 @@ async def judge_making(judge: Judge, request: Request, what: About, rules: list[
         if there is not None:
             hidden = not await judge.sees(there)
             await judge.require(rule.permission, there, case, called if hidden else None)
-    return there is None
+    return new if there is None else None
 
 
 async def _there(judge: Judge, kind: str, found: Naming, within: Thing | None) -> Thing | None:
@@ -109,24 +106,6 @@ async def judge_file(judge: Judge, request: Request, what: About, rules: list[Ru
     for rule in rules:
         for each in things:
             await judge.require(rule.permission, each, case, called)
-
-
-async def record_owner(judge: Judge, request: Request, frame: Frame) -> Frame:
-    """The call made something new: it belongs to the caller from now on."""
-    owners = judge.owners
-    owner = None if owners is None else owners.key(judge.identity)
-    if owners is None or owner is None or frame.status != OK:
-        return frame
-    try:
-        reference = reference_in(request.procedure.decode_ret(frame))
-    except WireError as failure:
-        raise errors.rpc(f"the reply to {request.procedure.name} cannot be read: {failure}") from None
-    thing = described(judge.place(request.procedure.family), reference)
-    identity = None if thing is None else identity_of(thing)
-    if thing is not None and identity is not None:
-        await owners.record(thing.uri, thing.kind, identity, owner)
-        judge.directory(thing.kind).forget(thing.kind, identity)
-    return frame
 
 
 def _uuid(text: str) -> bytes:
