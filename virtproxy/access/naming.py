@@ -50,11 +50,15 @@ class NamingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """What a thing will be called; None where its document does not say. `details` as in `decision.Thing`."""
+    """What a thing will be called; None where its document does not say. `details` as in `decision.Thing`.
+
+    `owner` is the UUID of the guest that a port or a binding is for.
+    """
 
     name: str | None = None
     uuid: str | None = None
     details: tuple[tuple[str, str], ...] = ()
+    owner: str | None = None
 
 
 def naming(kind: str, document: str) -> Naming:
@@ -62,7 +66,16 @@ def naming(kind: str, document: str) -> Naming:
     reader = _Reader()
     reader.read(document)
     name = next((found for path in _NAMES.get(kind, ()) if (found := reader.text.get(path)) is not None), None)
-    return Naming(name or None, _uuid(reader.text.get("uuid")), _details(kind, reader.text))
+    return Naming(
+        name or None, _uuid(reader.text.get("uuid")), _details(kind, reader.text), _uuid(reader.text.get("owner/uuid"))
+    )
+
+
+def hardware_addresses(document: str) -> set[str]:
+    """The hardware addresses of a guest's interfaces, in lower case. Raises NamingError."""
+    reader = _Reader()
+    reader.read(document)
+    return reader.addresses
 
 
 def _details(kind: str, text: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -90,6 +103,7 @@ class _Reader:
     path: list[str] = field(default_factory=list)
     # The paths whose first element is open.
     open: list[str] = field(default_factory=list)
+    addresses: set[str] = field(default_factory=set)
 
     def read(self, document: str) -> None:
         parser = expat.ParserCreate("UTF-8", namespace_separator=" ")
@@ -117,6 +131,8 @@ class _Reader:
         else:
             self.path = [""]
         path = "/".join(self.path[1:])
+        if path == "devices/interface/mac" and "address" in attributes:
+            self.addresses.add(attributes["address"].lower())
         for attribute, value in attributes.items() if len(self.path) <= 2 else ():
             self.text.setdefault(f"{path}/@{attribute}" if path else f"@{attribute}", value)
         if 2 <= len(self.path) <= 3 and path not in self.text:

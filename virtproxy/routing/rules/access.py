@@ -25,12 +25,12 @@ from virtproxy.protocol import remote
 from virtproxy.protocol.schema import Procedure
 from virtproxy.routing.directory import Directories, Known
 from virtproxy.routing.families import route_of
-from virtproxy.routing.rules import events, filters, lookups, making
+from virtproxy.routing.rules import events, filters, guests, lookups, making, scrub
 from virtproxy.routing.rules.judge import Case, Judge
 from virtproxy.routing.rules.ownership import Ownership, ends
 from virtproxy.routing.session import Session
 from virtproxy.routing.stages import Request, Stage
-from virtproxy.wire.frame import Frame
+from virtproxy.wire.frame import ERROR, Frame
 from virtproxy.wire.limits import PACKET_MIN
 
 # Calls with longer arguments than this are judged each time, in bytes.
@@ -43,6 +43,15 @@ _STRICTER: Mapping[Procedure[Any, Any], tuple[Rule, ...]] = {
     remote.STORAGE_VOL_CREATE_XML_FROM: (Rule("storage_vol", "data_read"),),
     remote.DOMAIN_SET_SCHEDULER_PARAMETERS: (Rule("domain", "write"),),
 }
+
+# What tells of guests though no rule of libvirt's is about them.
+_TELLS_OF_GUESTS = frozenset(
+    procedure
+    for procedure in remote.PROGRAM.procedures.values()
+    if procedure is remote.NETWORK_GET_DHCP_LEASES
+    or {"network_port", "nwfilter_binding"}
+    & {rule.kind for rule in (*rules_of(procedure.acl), *rules_of(procedure.aclfilter))}
+)
 
 _After = Callable[[Frame], Coroutine[Any, Any, Frame]]
 
@@ -120,9 +129,14 @@ class AccessStage(Stage):
         if judge.hides:
             kinds = {kind for kind, _ in needed if kind != "connect"} | what.kinds
             needed |= {(kind, "getattr") for kind in kinds}
+            needed |= {("domain", "getattr")} if procedure in _TELLS_OF_GUESTS else set()
         if any(judge.decider.always(judge.identity, *need) is not True for need in needed):
             return True
         return self._ownership is not None and (what.makes or ends(procedure))
+
+    def _may_not_see_all(self, kind: str) -> bool:
+        judge = self._judge
+        return judge.hides and judge.decider.always(judge.identity, kind, "getattr") is not True
 
     def _rules(self, procedure: Procedure[Any, Any]) -> tuple[Rule, ...]:
         return rules_of(procedure.acl) + (_STRICTER.get(procedure, ()) if self._judge.hides else ())
@@ -173,6 +187,8 @@ class AccessStage(Stage):
             await self._judge_making(request, what, about_things, case)
         else:
             await self._require(about_things, case)
+            if procedure is remote.DOMAIN_RENAME and judge.hides:
+                await making.judge_new_name(judge, case, request.args.new_name or "", about_things)
             return await self._answers(request, what, case)
         return False
 
@@ -205,6 +221,9 @@ class AccessStage(Stage):
             if not request.answered:
                 self._after[request] = partial(filters.judge_list, judge, request, counts)
             return False
+        elif procedure is remote.NETWORK_GET_DHCP_LEASES and self._may_not_see_all("domain"):
+            counts = await filters.prepare(judge, request)
+            self._after[request] = partial(guests.judge_leases, judge, request, counts)
         elif procedure is remote.NODE_DEVICE_GET_PARENT and judge.hides:
             self._after[request] = partial(lookups.judge_parent, judge, request)
         elif self._ownership is not None and what.name is not None and what.name[0] == "domain":
@@ -235,7 +254,14 @@ class AccessStage(Stage):
     def reply(self, request: Request, frame: Frame) -> Frame | Coroutine[Any, Any, Frame]:
         """The reply as the client may have it."""
         after = self._after.pop(request, None) if self._after else None
+        if frame.status == ERROR and self._judge.hides and request.admitted:
+            return self._scrubbed(request, after, frame)
         return frame if after is None else after(frame)
+
+    async def _scrubbed(self, request: Request, after: _After | None, frame: Frame) -> Frame:
+        """An error may name others' things; those of the rules themselves do not."""
+        judged = frame if after is None else await after(frame)
+        return judged if judged is not frame else await scrub.scrubbed(self._judge, request, frame)
 
     def filters_events(self) -> bool:
         """Unless the caller may hear of everything."""

@@ -6,27 +6,50 @@ The access stage and its parts (`lookups`, `making`, `filters`, `events`) use it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
 
 from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.logger import Logger
 
 from virtproxy import errors
 from virtproxy.access.decision import GRANTED, Decider, Decision, Thing
+from virtproxy.access.naming import NamingError, naming
 from virtproxy.access.objects import FAMILY_OF, Ref
 from virtproxy.access.owners import Owners
 from virtproxy.access.things import Place, connection, identity_of, place_of
 from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
+from virtproxy.protocol import remote
 from virtproxy.protocol.errors import ErrorDomain
-from virtproxy.protocol.schema import Family
+from virtproxy.protocol.schema import Family, Procedure
 from virtproxy.routing.directory import Directories, Directory, Known
 from virtproxy.routing.families import Target
 from virtproxy.routing.rules.hidden import absent
 from virtproxy.routing.session import Session
 
 _log = Logger()
+
+
+def _port_document(thing: Thing) -> tuple[Procedure[Any, Any], Any]:
+    details = dict(thing.details)
+    network = remote.NonnullNetwork(name=details["network_name"], uuid=UUID(details["network_uuid"]).bytes)
+    port = remote.NonnullNetworkPort(net=network, uuid=UUID(thing.uuid or "").bytes)
+    return remote.NETWORK_PORT_GET_XML_DESC, remote.NetworkPortGetXmlDescArgs(port=port, flags=0)
+
+
+def _binding_document(thing: Thing) -> tuple[Procedure[Any, Any], Any]:
+    binding = remote.NonnullNwfilterBinding(portdev=thing.name or "", filtername="")
+    return remote.NWFILTER_BINDING_GET_XML_DESC, remote.NwfilterBindingGetXmlDescArgs(nwfilter=binding, flags=0)
+
+
+# The things whose documents name the guests that they are for.
+_DOCUMENTS: Mapping[str, Callable[[Thing], tuple[Procedure[Any, Any], Any]]] = {
+    "network_port": _port_document,
+    "nwfilter_binding": _binding_document,
+}
 
 
 @dataclass
@@ -125,7 +148,27 @@ class Judge:
 
     async def sees(self, thing: Thing) -> bool:
         """Whether the thing is there for the caller; always where nothing is hidden."""
-        return not self.hides or await self.may(("getattr",), thing)
+        return not self.hides or (await self.may(("getattr",), thing) and await self._sees_guest_of(thing))
+
+    async def _sees_guest_of(self, thing: Thing) -> bool:
+        """Whether the guest that a network's port or a filter's binding is for may be seen: their documents name it."""
+        question = _DOCUMENTS.get(thing.kind)
+        if question is None or self.decider.always(self.identity, "domain", "getattr") is True:
+            return True
+        try:
+            document = await self.directory(thing.kind).ask(*question(thing))
+            owner = naming(thing.kind, document.xml).owner
+            known = await self._guest(owner)
+        except (VirtError, NamingError):
+            return False
+        return owner is None or (known is not None and await self.sees(known.thing))
+
+    async def _guest(self, uuid: str | None) -> Known | None:
+        if uuid is None:
+            return None
+        ref = Ref("domain", "uuid", UUID(uuid).bytes)
+        directory = self.directory("domain")
+        return directory.known(ref) or await directory.find(ref)
 
     async def may(self, permissions: Iterable[str], thing: Thing) -> bool:
         """Whether all the permissions are granted."""
@@ -139,8 +182,11 @@ class Judge:
     async def visible(self, permissions: Iterable[str], things: Iterable[Thing]) -> list[bool]:
         """For each thing whether all the permissions are granted; those of whom somebody is asked at once."""
         wanted = tuple(permissions)
-        asked = [ensureDeferred(self.may(wanted, thing)) for thing in things]
+        asked = [ensureDeferred(self._listed(wanted, thing)) for thing in things]
         return list(await gatherResults(asked, consumeErrors=True))
+
+    async def _listed(self, permissions: Iterable[str], thing: Thing) -> bool:
+        return await self.may(permissions, thing) and await self._sees_guest_of(thing)
 
     async def require(self, permission: str, thing: Thing, case: Case, called: str | None = None) -> None:
         """VirtError unless the permission is granted. `called` replaces what a refusal would say of a hidden thing."""

@@ -87,6 +87,18 @@ def _naming(kind: str, made: str | None, args: Any) -> Naming:
     return replace(found, name=name) if name else found
 
 
+async def judge_new_name(judge: Judge, case: Case, name: str, rules: list[Rule]) -> None:
+    """A guest gets another name: it must be granted under that name too, and to whoever has the name already."""
+    for thing in case.of("domain")[:1]:
+        details = tuple((key, name if key == "domain_name" else value) for key, value in thing.details)
+        there = await _there(judge, "domain", Naming(name), None)
+        for rule in rules:
+            await judge.require(rule.permission, replace(thing, name=name, details=details), case)
+            if there is not None:
+                hidden = not await judge.sees(there)
+                await judge.require(rule.permission, there, case, f"domain '{name}'" if hidden else None)
+
+
 async def judge_file(judge: Judge, request: Request, what: About, rules: list[Rule], case: Case) -> None:
     """Judge a call about a guest that is saved in a file; VirtError refuses it, the same whatever is in the file."""
     path = text_of(getattr(request.args, what.file or ""), "file")

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""DHCP leases tell of guests: by their hardware addresses and host names.
+
+Under a policy the access stage leaves out those that are not of a guest that the caller may see.
+"""
+
+from __future__ import annotations
+
+from virtproxy.access.naming import NamingError, hardware_addresses
+from virtproxy.access.things import described
+from virtproxy.errors import VirtError
+from virtproxy.protocol import remote
+from virtproxy.routing.directory import Directory
+from virtproxy.routing.rules.judge import Judge
+from virtproxy.routing.rules.lookups import decoded
+from virtproxy.routing.stages import Request
+from virtproxy.wire.frame import OK, Frame
+
+_INACTIVE = 2
+
+
+async def judge_leases(judge: Judge, request: Request, counts: bool, frame: Frame) -> Frame:
+    """The leases of those guests that the caller may see."""
+    if frame.status != OK:
+        return frame
+    answer = decoded(request, frame)
+    seen = await _addresses(judge) if answer.leases else set()
+    kept = [lease for lease in answer.leases if lease.mac is not None and lease.mac.lower() in seen]
+    shown = [] if counts else kept
+    return request.procedure.reply_frame(frame.serial, remote.NetworkGetDhcpLeasesRet(leases=shown, ret=len(kept)))
+
+
+async def _addresses(judge: Judge) -> set[str]:
+    """The hardware addresses of all guests that the caller may see."""
+    directory = judge.directory("domain")
+    listed = await directory.ask(remote.CONNECT_LIST_ALL_DOMAINS, remote.ConnectListAllDomainsArgs(1, 0))
+    found: set[str] = set()
+    for reference in listed.domains:
+        thing = described(directory.place, reference)
+        if thing is not None and await judge.sees(thing):
+            found |= await _addresses_of(directory, reference)
+    return found
+
+
+async def _addresses_of(directory: Directory, reference: remote.NonnullDomain) -> set[str]:
+    found: set[str] = set()
+    for flags in (0, _INACTIVE):
+        try:
+            answer = await directory.ask(remote.DOMAIN_GET_XML_DESC, remote.DomainGetXmlDescArgs(reference, flags))
+            found |= hardware_addresses(answer.xml)
+        except (VirtError, NamingError):
+            continue
+    return found
