@@ -48,7 +48,7 @@ _STRICTER: Mapping[Procedure[Any, Any], tuple[Rule, ...]] = {
 _TELLS_OF_GUESTS = frozenset(
     procedure
     for procedure in remote.PROGRAM.procedures.values()
-    if procedure is remote.NETWORK_GET_DHCP_LEASES
+    if procedure in (remote.NETWORK_GET_DHCP_LEASES, remote.NETWORK_GET_XML_DESC)
     or {"network_port", "nwfilter_binding"}
     & {rule.kind for rule in (*rules_of(procedure.acl), *rules_of(procedure.aclfilter))}
 )
@@ -224,6 +224,8 @@ class AccessStage(Stage):
         elif procedure is remote.NETWORK_GET_DHCP_LEASES and self._may_not_see_all("domain"):
             counts = await filters.prepare(judge, request)
             self._after[request] = partial(guests.judge_leases, judge, request, counts)
+        elif procedure is remote.NETWORK_GET_XML_DESC and self._may_not_see_all("domain"):
+            self._after[request] = partial(guests.judge_network, request)
         elif procedure is remote.NODE_DEVICE_GET_PARENT and judge.hides:
             self._after[request] = partial(lookups.judge_parent, judge, request)
         elif self._ownership is not None and what.name is not None and what.name[0] == "domain":

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""DHCP leases tell of guests: by their hardware addresses and host names.
+"""What networks tell of guests: leases by hardware addresses and host names, documents by numbers of connections.
 
-Under a policy the access stage leaves out those that are not of a guest that the caller may see.
+Under a policy the access stage leaves out what is not of a guest that the caller may see.
 """
 
 from __future__ import annotations
+
+import re
 
 from virtproxy.access.naming import NamingError, hardware_addresses
 from virtproxy.access.things import described
@@ -17,6 +19,7 @@ from virtproxy.routing.stages import Request
 from virtproxy.wire.frame import OK, Frame
 
 _INACTIVE = 2
+_CONNECTIONS = re.compile(r" connections='\d+'")
 
 
 async def judge_leases(judge: Judge, request: Request, counts: bool, frame: Frame) -> Frame:
@@ -28,6 +31,14 @@ async def judge_leases(judge: Judge, request: Request, counts: bool, frame: Fram
     kept = [lease for lease in answer.leases if lease.mac is not None and lease.mac.lower() in seen]
     shown = [] if counts else kept
     return request.procedure.reply_frame(frame.serial, remote.NetworkGetDhcpLeasesRet(leases=shown, ret=len(kept)))
+
+
+async def judge_network(request: Request, frame: Frame) -> Frame:
+    """A network's document without the number of guests on it."""
+    if frame.status != OK:
+        return frame
+    document = _CONNECTIONS.sub("", decoded(request, frame).xml)
+    return request.procedure.reply_frame(frame.serial, remote.NetworkGetXmlDescRet(xml=document))
 
 
 async def _addresses(judge: Judge) -> set[str]:
