@@ -64,7 +64,7 @@ def load_authorities(path: Path) -> tuple[x509.Certificate, ...]:
 
 def load_certificates(path: Path, key: str) -> tuple[x509.Certificate, ...]:
     """At least one certificate from a PEM file; `key` is the configuration's name for it, for messages."""
-    return _parts(path, key, _CERTIFICATE, x509.load_pem_x509_certificate, "certificate (BEGIN CERTIFICATE)")
+    return _parts(path, key, _CERTIFICATE, _certificate, "certificate (BEGIN CERTIFICATE)")
 
 
 def load_revocations(settings: TlsSettings) -> tuple[x509.CertificateRevocationList, ...]:
@@ -72,7 +72,7 @@ def load_revocations(settings: TlsSettings) -> tuple[x509.CertificateRevocationL
     path = settings.crl_file
     if path is None or not (settings.crl_required or _exists(path)):
         return ()
-    return _parts(path, "crl_file", _CRL, x509.load_pem_x509_crl, "revocation list (BEGIN X509 CRL)")
+    return _parts(path, "crl_file", _CRL, _revocation_list, "revocation list (BEGIN X509 CRL)")
 
 
 def load_key(path: Path) -> PrivateKeyTypes:
@@ -110,10 +110,26 @@ def _parts(path: Path, key: str, pattern: re.Pattern[bytes], parse: Callable[[by
     data = _read(path, key)
     try:
         found = tuple(parse(block) for block in pattern.findall(data))
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise TlsSetupError(f"{key} {path} holds a broken {what}") from error
     if not found:
         raise TlsSetupError(f"{key} {path} holds no {what} in PEM form")
+    return found
+
+
+def _certificate(block: bytes) -> x509.Certificate:
+    """A certificate whose parts can all be read: cryptography reads most of them when they are first asked for."""
+    found = x509.load_pem_x509_certificate(block)
+    found.public_key(), found.subject, found.issuer, found.serial_number, validity(found)
+    return found
+
+
+def _revocation_list(block: bytes) -> x509.CertificateRevocationList:
+    """A revocation list whose parts can all be read."""
+    found = x509.load_pem_x509_crl(block)
+    found.issuer, next_update(found), found.signature_hash_algorithm
+    for entry in found:
+        entry.serial_number  # noqa: B018 -- read now
     return found
 
 

@@ -72,7 +72,7 @@ class PeerCertificate:
         """Take what OpenSSL says of one certificate of the chain; depth 0 is the peer's own."""
         if depth == 0:
             self._leaf_seen = True
-            self.name = self.name or _name_or_none(certificate.to_cryptography())
+            self.name = self.name or _name_or_none(certificate)
         if code == 0 or code == _NO_REVOCATION_LIST or (code == _WRONG_PURPOSE and depth == 0):
             return  # the last is judged by `end_problems`, which knows the purpose "any" as well
         problem = _CHAIN_PROBLEMS.get(code, f"OpenSSL refuses it with error {code}")
@@ -84,8 +84,10 @@ class PeerCertificate:
         peer = connection.get_peer_certificate()
         if peer is None:
             return [f"the {end} sent no certificate"]
-        certificate = peer.to_cryptography()
-        self.name = _name_or_none(certificate)
+        certificate = parsed(peer)
+        if certificate is None:
+            return ["it is malformed"]
+        self.name = _name_or_none(peer)
         if self.name is None:
             return ["its distinguished name is empty or malformed"]
         self.sans = alternative_names(certificate)
@@ -111,8 +113,17 @@ def printable(text: str) -> str:
     return shown + ("..." if len(text) > _LOG_MAX else "")
 
 
-def _name_or_none(certificate: x509.Certificate) -> str | None:
+def parsed(certificate: crypto.X509) -> x509.Certificate | None:
+    """`certificate` as cryptography has it; None if it is malformed in a way that only OpenSSL can live with."""
     try:
-        return subject_of(certificate)
+        return certificate.to_cryptography()
+    except (ValueError, TypeError, x509.InvalidVersion):
+        return None
+
+
+def _name_or_none(certificate: crypto.X509) -> str | None:
+    found = parsed(certificate)
+    try:
+        return None if found is None else subject_of(found)
     except ValueError:
         return None

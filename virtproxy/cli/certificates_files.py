@@ -145,7 +145,7 @@ def load_authority(directory: Path) -> tuple[x509.Certificate, Key]:
         key = load_pem_private_key(read(directory / "cakey.pem"), None)
     except FileNotFoundError as error:
         raise CommandError(f'{error.filename} does not exist: make it first, with "virtproxy pki init"') from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, x509.InvalidVersion) as error:
         raise CommandError(f"{directory} holds no usable authority (cacert.pem and cakey.pem): {error}") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise CommandError(f"{directory / 'cakey.pem'} was not made by this tool: issue certificates with yours")
@@ -158,5 +158,5 @@ def load_certificate(path: Path) -> x509.Certificate:
         return x509.load_pem_x509_certificate(read(path))
     except FileNotFoundError:
         raise CommandError(f"{path} does not exist") from None
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise CommandError(f"{path} holds no certificate in PEM form") from None
