@@ -137,7 +137,7 @@ class LocalBackend:
             detail = f"driver '{self.driver.name}' failed; its log has the details"
             reply = self._error(frame, internal(detail, self.driver.error_domain))
         if not self._closed:
-            self.client.reply(reply)
+            self.client.reply(reply, frame)
 
     async def _serve(self, frame: Frame) -> Frame:
         try:

@@ -73,7 +73,7 @@ class DriverHarness:
 
     # What a backend asks of its client
 
-    def reply(self, frame: Frame) -> None:
+    def reply(self, frame: Frame, call: Frame | None = None) -> None:
         self._waiting.pop(frame.serial).callback(frame)
 
     def send(self, frame: Frame) -> None:

@@ -20,8 +20,8 @@ from virtproxy.wire.framer import Piece, Sink
 class BackendClient(Protocol):
     """The session's side: what a backend may ask of it. Nothing here may raise."""
 
-    def reply(self, frame: Frame) -> None:
-        """Deliver the reply (or error reply) to one call; exactly one per call."""
+    def reply(self, frame: Frame, call: Frame | None = None) -> None:
+        """Deliver the reply (or error reply) to one call, which is told if it is at hand; exactly one per call."""
 
     def send(self, frame: Frame) -> None:
         """Deliver an event or a stream packet."""

@@ -49,6 +49,8 @@ class Pipeline:
     def __init__(self, session: Session, makers: Sequence[StageMaker]) -> None:
         self._session = session
         self._stages: list[Stage] = [make(session) for make in makers]
+        # By procedure: the stages that want to see it.
+        self._seeing: dict[Procedure[Any, Any], list[Stage]] = {}
         self.requests: dict[Key, Request] = {}
         # Calls of the stages' own, made in the client's name.
         self.asked: dict[Key, tuple[Procedure[Any, Any], Deferred[Any]]] = {}
@@ -59,14 +61,18 @@ class Pipeline:
         self._closed = False
         self.plain: Mapping[Key, int] = PLAIN
         self.filters_events = False
+        # The stages that are told of errors.
+        self.watchers: list[Stage] = []
         self.refresh()
 
     def refresh(self) -> None:
         """Ask the stages anew what they want to see."""
         for stage in self._stages:
             stage.refresh()
+        self._seeing.clear()
         self.plain = _plain_for(self._stages)
         self.filters_events = any(stage.filters_events() for stage in self._stages)
+        self.watchers = [stage for stage in self._stages if stage.watches()]
 
     def close(self) -> None:
         """The client is gone: nobody waits for anything any more."""
@@ -85,7 +91,9 @@ class Pipeline:
 
     def take(self, frame: Frame, procedure: Procedure[Any, Any]) -> None:
         """Lead a call through the stages that want to see it; VirtError if it cannot be told from another."""
-        stages = [stage for stage in self._stages if stage.sees(procedure)]
+        stages = self._seeing.get(procedure)
+        if stages is None:
+            stages = self._seeing[procedure] = [stage for stage in self._stages if stage.sees(procedure)]
         if not stages:
             self._session.admitted(frame, procedure)
             return
@@ -118,6 +126,8 @@ class Pipeline:
 
     def _admit(self, request: Request) -> None:
         request.admitted = True
+        if len(self._stages) > 1:
+            request.forwarded = self._session.router.reactor.seconds()
         self._session.admitted(request.frame, request.procedure)
         held, request.held = request.held, []
         for packet in held:
@@ -195,6 +205,8 @@ class Pipeline:
             self._session.client.discard(frame)
         else:
             request.answered = True
+            if request.forwarded:
+                request.returned = self._session.router.reactor.seconds()
             self._answer(request, frame, early=False)
         return True
 
@@ -217,6 +229,30 @@ class Pipeline:
             return
         if not early:
             self.requests.pop(_key(frame), None)
+        if self.watchers and (frame.status == ERROR or "decision" in request.notes):
+            self.deliver(request.frame, frame, request)
+        else:
+            self._session.client.reply(frame)
+
+    def deliver(self, call: Frame, frame: Frame, request: Request | None = None) -> None:
+        """Give the client an answer once the stages that watch have taken note of it."""
+        self._tell(call, frame, request, iter(self.watchers))
+
+    def _tell(self, call: Frame, frame: Frame, request: Request | None, watchers: Any) -> None:
+        def untold(error: Exception) -> None:
+            # A stage that only watches holds nothing up.
+            _log.failure("a rule failed on an outcome", failure=Failure(error))
+            self._tell(call, frame, request, watchers)
+
+        try:
+            for stage in watchers:
+                thought = stage.outcome(call, frame, request)
+                if thought is not None:
+                    self._think(thought, lambda _: self._tell(call, frame, request, watchers), untold)
+                    return
+        except Exception as error:
+            untold(error)
+            return
         self._session.client.reply(frame)
 
     def _think_of_reply(self, request: Request, frame: Frame, thought: Coroutine[Any, Any, Frame], early: bool) -> None:

@@ -132,7 +132,7 @@ class RemoteBackend:
         if link is not None:
             if frame.serial in self._outstanding:
                 ClientConnection.discard(frame)
-                self._client.reply(error_reply(frame, errors.rpc("the serial is in use")))
+                self._client.reply(error_reply(frame, errors.rpc("the serial is in use")), frame)
                 return
             self._outstanding[frame.serial] = frame
             link.send(frame)
@@ -231,15 +231,16 @@ class RemoteBackend:
         for frame in pending:
             ClientConnection.discard(frame)
             if frame.type in CALLS:
-                self._client.reply(error_reply(frame, error))
+                self._client.reply(error_reply(frame, error), frame)
 
     # The way back
 
     def _frame_received(self, frame: Frame) -> None:
         kind = frame.type
         if kind == REPLY or kind == REPLY_WITH_FDS:
-            if self._outstanding.pop(frame.serial, None) is not None:
-                self._client.reply(frame)
+            call = self._outstanding.pop(frame.serial, None)
+            if call is not None:
+                self._client.reply(frame, call)
             elif self._link is not None:
                 self._link.frame_received(frame)
         elif kind == MESSAGE or kind == STREAM or kind == STREAM_HOLE:
@@ -268,7 +269,7 @@ class RemoteBackend:
         outstanding, self._outstanding = self._outstanding, {}
         self._log.warn("lost {name}: {reason}", name=self.name, reason=reason)
         for frame in outstanding.values():
-            self._client.reply(error_reply(frame, self._lost_error(reason)))
+            self._client.reply(error_reply(frame, self._lost_error(reason)), frame)
         self._client.backend_lost(self, self._lost_error(reason))
 
     def _lost_error(self, reason: str) -> VirtError:

@@ -41,11 +41,14 @@ class Session:
         router: Router,
         identity: Identity,
         stages: Sequence[StageMaker] = (),
+        number: int = 0,
     ) -> None:
         self.client = client
         self.gate = gate
         self.router = router
         self.identity = identity
+        # The client's, in the daemon's log.
+        self.number = number
         self.flags = 0
         self.opening = False
         self.wants_close_event = False
@@ -99,7 +102,7 @@ class Session:
     def refuse(self, call: Frame, refusal: VirtError) -> None:
         """Answer `call` with an error."""
         self.client.discard(call)
-        self.reply(error_reply(call, refusal))
+        self.reply(error_reply(call, refusal), call)
 
     def forward(self, frame: Frame, procedure: Procedure[Any, Any]) -> None:
         """Send a call to the backend of its family; VirtError if there is none."""
@@ -186,11 +189,14 @@ class Session:
 
     # From the backends
 
-    def reply(self, frame: Frame) -> None:
-        """A call has its answer."""
+    def reply(self, frame: Frame, call: Frame | None = None) -> None:
+        """A call has its answer; `call` is told where it is at hand."""
         if self._streams and frame.status == ERROR:
             self._streams.pop(frame.serial, None)
         if (self.pipeline.requests or self.pipeline.asked) and self.pipeline.replied(frame):
+            return
+        if frame.status == ERROR and self.pipeline.watchers and call is not None:
+            self.pipeline.deliver(call, frame)
             return
         self.client.reply(frame)
 

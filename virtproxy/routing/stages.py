@@ -27,11 +27,14 @@ class Request:
     """One call on its way through the stages, and until it is answered.
 
     `frame` is what the backend will get; a stage may put another one in its place. `notes` is where stages leave what
-    later ones (the audit) need: each key belongs to the stage that documents it. `started` is the reactor's clock.
+    later ones (the audit) need: each key belongs to the stage that documents it. `started` is the reactor's clock,
+    and so are `forwarded` and `returned`, when whoever serves the call got and answered it; 0 where nothing else
+    takes time.
     """
 
     __slots__ = (
-        "_args", "admitted", "answered", "frame", "held", "notes", "passed", "procedure", "session", "started",
+        "_args", "admitted", "answered", "forwarded", "frame", "held", "notes", "passed", "procedure", "returned",
+        "session", "started",
     )  # fmt: skip
 
     def __init__(self, session: Session, frame: Frame, procedure: Procedure[Any, Any], started: float) -> None:
@@ -46,6 +49,7 @@ class Request:
         self.held: list[Frame] = []
         # Every stage let it pass: its descriptors are somebody else's now.
         self.admitted = False
+        self.forwarded = self.returned = 0.0
         # The client has its answer, or the stages are busy with it: what the backend still says is dropped.
         self.answered = False
         self._args = _UNDECODED
@@ -93,6 +97,17 @@ class Stage:
     def reply(self, request: Request, frame: Frame) -> Frame | Coroutine[Any, Any, Frame]:
         """The reply (or error reply, a refusal by a later stage too) as the client shall get it."""
         return frame
+
+    def watches(self) -> bool:
+        """Whether `outcome` is told of answers to calls that are not shown to this stage; asked at each refresh."""
+        return False
+
+    def outcome(self, call: Frame, frame: Frame, request: Request | None) -> Coroutine[Any, Any, None] | None:
+        """The client is about to get this: an error, or what a decision was noted about. Not to be changed.
+
+        `request` is there if a stage saw the call. What is returned is awaited before the client gets it.
+        """
+        return None
 
     def filters_events(self) -> bool:
         """Whether events are shown to this stage; asked at each refresh."""
