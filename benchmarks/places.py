@@ -59,23 +59,24 @@ def wait_for(path: Path, process: subprocess.Popen[bytes]) -> float:
     raise SystemExit(f"nobody listens at {path}")
 
 
-def _configuration(directory: Path, backends: dict[str, Path]) -> Path:
+def _configuration(directory: Path, backends: dict[str, Path], more: str) -> Path:
     sockets = ", ".join(f'"{family}={path}"' for family, path in backends.items())
     file = directory / "virtproxyd.conf"
     file.write_text(
         f'unix_sock_dir = "{directory}"\nauth_unix_rw = "none"\nauth_unix_ro = "none"\n'
         f'backend_sockets = [ {sockets} ]\nlog_level = 4\nlog_outputs = "4:stderr"\n'
+        + more.replace("{place}", str(directory))
     )
     return file
 
 
 @contextlib.contextmanager
-def proxy(backends: dict[str, Path]) -> Iterator[Started]:
-    """A virtproxyd in front of `backends`, ended at the end."""
+def proxy(backends: dict[str, Path], more: str = "") -> Iterator[Started]:
+    """A virtproxyd in front of `backends`, ended at the end; `more` is configuration, "{place}" its directory."""
     with tempfile.TemporaryDirectory(prefix="vp") as name:
         directory = Path(name)
         command = [str(Path(sys.executable).parent / "virtproxyd")]
-        command += ["-f", str(_configuration(directory, backends)), "-p", str(directory / "pid")]
+        command += ["-f", str(_configuration(directory, backends, more)), "-p", str(directory / "pid")]
         process = subprocess.Popen(command)
         try:
             taken = wait_for(directory / "libvirt-sock", process)

@@ -64,7 +64,7 @@ CONFIGURED = [
     ("auth_unix_rw = 'kerberos'", 'd.conf:2: auth_unix_rw = "kerberos" is unknown: expected one of "none"'),
     ("auth_tls = 'polkit'", 'd.conf:2: auth_tls = "polkit" cannot be: polkit knows this host\'s own processes'),
     ("access_drivers = [ 'roles' ]", 'd.conf:2: access_drivers must be one of "none", "polkit", not "roles"'),
-    ("audit_level = 2", "d.conf:2: audit_level above 1 asks for auditing, which this version does not do"),
+    ("audit_level = 2", "d.conf:2: audit_level = 2 insists on an audit: name its file"),
     ("host_uuid = '123'", 'd.conf:2: host_uuid must be a UUID of 32 hexadecimal digits, not "123"'),
     ("host_uuid_source = 'bios'", 'd.conf:2: host_uuid_source must be one of "smbios", "machine-id"'),
     ("log_level = 5", "d.conf:2: log_level must be from 0 to 4, not 5"),

@@ -50,7 +50,11 @@ class Journal:
             "VIRTPROXY_MODULE": module,
         }
         with contextlib.suppress(OSError):
-            self._socket.sendto(datagram(fields), self._path)
+            self.send(fields)
+
+    def send(self, fields: dict[str, str]) -> None:
+        """Send a message of these fields. Raises OSError if the journal does not take it at once."""
+        self._socket.sendto(datagram(fields), self._path)
 
     def close(self) -> None:
         """Close the socket."""

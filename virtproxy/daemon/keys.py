@@ -133,6 +133,19 @@ _OWN = (
     _text("policy_file", None),
     _uint("polkit_timeout", 30, 1, 3600),
     _text("policy_owners_file", None),
+    _text("audit_file", None),
+    _text("audit_group", None),
+    _text("audit_record", "writes", "none", "denials", "writes", "all"),
+    _text("audit_documents", "digest", "digest", "whole"),
+    _text("audit_failure", "refuse", "refuse", "continue"),
+    _text("audit_sync", "interval", "none", "interval", "always"),
+    _text("audit_key_file", None),
+    _flag("audit_journal"),
+    _uint("audit_rotate_mib", 100),
+    _flag("audit_rotate_daily"),
+    _uint("audit_keep", 0),
+    _flag("audit_compress"),
+    _uint("audit_anchor_minutes", 0, 0, 10080),
 )
 
 KEYS: dict[str, Key] = {key.name: key for key in _LIBVIRT + _OWN}

@@ -90,6 +90,8 @@ class Lifecycle:
 
     def reload_asked(self) -> None:
         """SIGHUP: read again what can be taken over while clients are connected, and say what cannot."""
+        if self.service is not None and self.service.audit is not None:
+            self.service.audit.reload()
         reloading = Deferred.fromCoroutine(self._reload())
         reloading.addErrback(lambda failure: self._log.failure("the reload failed", failure=failure))
 

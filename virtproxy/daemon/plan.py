@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from virtproxy.auth.settings import AuthSettingError, check_auth_setting
 from virtproxy.daemon import endpoints
+from virtproxy.daemon.audit_settings import AuditSettings, audit_settings, audit_warnings
 from virtproxy.daemon.catalogue import Row
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
 from virtproxy.daemon.failure import ExitCode, StartupError
@@ -56,6 +57,7 @@ class Plan:
     pid_file: str
     timeout: int
     metrics: UnixEndpoint | InetEndpoint | None = None
+    audit: AuditSettings | None = None
     warnings: tuple[str, ...] = field(default=())
     policy: PolicyDecider | None = None
     owners: Owners | None = None
@@ -69,6 +71,7 @@ def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> P
     log = log_settings(settings, environ, verbose=options.verbose)
     _check_supported(settings)
     _check_values(settings)
+    audit = audit_settings(settings)
     inet = endpoints.inet_endpoints(settings) if options.listens else []
     unix = endpoints.unix_endpoints(settings, where)
     tls, tls_warnings = _tls(settings, where) if any(endpoint.transport == "tls" for endpoint in inet) else (None, [])
@@ -87,6 +90,7 @@ def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> P
         sasl=sasl,
         pid_file=options.pid_file or where.pid_file(row),
         timeout=options.timeout,
+        audit=audit,
         warnings=(
             *settings.warnings,
             *_without_effect(settings),
@@ -136,9 +140,6 @@ def _check_supported(settings: Settings) -> None:
             except AuthSettingError as error:
                 raise settings.error(key, str(error)) from None
     check_polkit(settings)
-    if settings.number("audit_level") > 1:
-        problem = "audit_level above 1 asks for auditing, which this version does not do; set it to 0 or 1"
-        raise settings.error("audit_level", problem)
 
 
 def _in_use(settings: Settings, key: str) -> bool:
@@ -172,14 +173,14 @@ def _tls(settings: Settings, where: Places) -> tuple[ServerTls, list[str]]:
 
 # Why a setting that was read and checked does nothing in this version.
 _NO_EFFECT: dict[str, str] = {
-    "audit_logging": "this version does not audit",
     "ovs_timeout": "this daemon does not talk to Open vSwitch",
 }
 
 
 def _without_effect(settings: Settings) -> list[str]:
-    return [
+    named = [
         f"{settings.place(key)}: {key} has no effect: {why}"
         for key, why in _NO_EFFECT.items()
         if settings.has(key) and settings.is_set(key)
     ]
+    return [*audit_warnings(settings), *named]

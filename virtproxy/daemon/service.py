@@ -40,10 +40,20 @@ from virtproxy.rpc.transport import SocketTransport, StreamProtocol
 from virtproxy.wire.limits import LOGIN_PACKET_MAX
 
 if TYPE_CHECKING:
+    from virtproxy.daemon.audit_log import AuditLog
     from virtproxy.daemon.certificates import Certificates
 
 # How long clients may take to swallow what is queued for them when the daemon ends.
 FAREWELL_SECONDS = 2.0
+
+
+def _audit(plan: Plan, reactor: StreamReactor) -> AuditLog | None:
+    if plan.audit is None:
+        return None
+    # Only a daemon that audits pays for loading it.
+    from virtproxy.daemon.audit_log import AuditLog
+
+    return AuditLog(plan.audit, plan.row.name, reactor)
 
 
 class Service:
@@ -66,7 +76,9 @@ class Service:
             keepalive_count=settings.number("keepalive_count"),
         )
         self._polkit = polkit_authority(settings, reactor)
-        self._stages = stage_makers(plan, self._polkit)
+        # Outermost, so that it sees what every other rule says.
+        self.audit = _audit(plan, reactor)
+        self._stages = (*(() if self.audit is None else self.audit.stages), *stage_makers(plan, self._polkit))
         self._logins = Logins(plan, reactor, self._polkit)
         self.listeners = Listeners(reactor, settings.number("max_queued_clients"), self._accepted)
         self.clients = Clients(
@@ -88,7 +100,17 @@ class Service:
         self._policy_file = None if plan.policy is None else policy_file(plan.policy, reactor, self._rules_changed)
 
     def open(self) -> None:
-        """Listen, without accepting yet. Raises SocketError."""
+        """Listen, without accepting yet. Raises SocketError, StartupError."""
+        if self.audit is not None:
+            self.audit.open()
+        try:
+            self._listen()
+        except BaseException:
+            if self.audit is not None:
+                self.audit.abandon()
+            raise
+
+    def _listen(self) -> None:
         self.listeners.open((*self._plan.unix, *self._plan.inet))
         if self._metrics_port is not None:
             try:
@@ -131,6 +153,8 @@ class Service:
         self._logins.close()
         if self._polkit is not None:
             self._polkit.close()
+        if self.audit is not None:
+            await self.audit.close()
         # Connections that outlived the farewell still use it; the end of the reactor is theirs too.
         if not self._ends:
             self._poller.close()
@@ -208,7 +232,7 @@ class Service:
         connection = ServerConnection(
             self._reactor,
             self._settings,
-            lambda client: self._session(number, Session(client, gate, self._router, identity, self._stages)),
+            lambda client: self._session(number, Session(client, gate, self._router, identity, self._stages, number)),
             lambda client: self._left(number),
         )
         self._ends[number] = connection.close

@@ -140,7 +140,7 @@ class Inquiry:
 
     # BackendClient
 
-    def reply(self, frame: Frame) -> None:
+    def reply(self, frame: Frame, call: Frame | None = None) -> None:
         """An answer to one question."""
         procedure, answer, timer = self._asked.pop(frame.serial, (None, None, None))
         ClientConnection.discard(frame)
