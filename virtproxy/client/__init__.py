@@ -20,6 +20,7 @@ leaves the packets to ``rpc``. It wraps no objects: procedures and their values 
 
 from __future__ import annotations
 
+from virtproxy.auth.sasl.client import Credentials
 from virtproxy.client.client import CallTimeout, Client
 from virtproxy.client.dial import ConnectError
 from virtproxy.client.events import Subscription
@@ -31,6 +32,6 @@ from virtproxy.rpc.client import ConnectionClosed
 from virtproxy.rpc.streams import Hole
 
 __all__ = [
-    "CallTimeout", "Client", "ConnectError", "Connecting", "ConnectionClosed", "Hole", "Stream", "Subscription",
-    "UriError", "VirtError", "connect",
+    "CallTimeout", "Client", "ConnectError", "Connecting", "ConnectionClosed", "Credentials", "Hole", "Stream",
+    "Subscription", "UriError", "VirtError", "connect",
 ]  # fmt: skip

@@ -24,6 +24,7 @@ Needs Twisted's asyncio reactor on the loop that runs the tasks:
 
 from __future__ import annotations
 
+from virtproxy.auth.sasl.client import Credentials
 from virtproxy.client.adoption import for_asyncio
 from virtproxy.client.client import Client
 from virtproxy.client.dial import Reactor
@@ -42,7 +43,8 @@ def connect(
     timeout: float | None = CONNECT_SECONDS,
     keepalive_interval: float = 5.0,
     keepalive_count: int = 5,
+    credentials: Credentials | None = None,
 ) -> Connecting:
     """Connect to the daemon that serves ``uri``; arguments and errors are those of ``virtproxy.client.connect``."""
-    wishes = Wishes(readonly, timeout, keepalive_interval, keepalive_count)
+    wishes = Wishes(readonly, timeout, keepalive_interval, keepalive_count, credentials)
     return Connecting(reactor, uri, wishes, for_asyncio)

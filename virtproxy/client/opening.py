@@ -14,9 +14,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from virtproxy.auth.sasl.client import Credentials
 from virtproxy.client.adoption import Adopt, for_twisted
 from virtproxy.client.client import Client
 from virtproxy.client.dial import ConnectError, Reactor, dial, dialled
+from virtproxy.client.sasl import log_in_by_sasl
 from virtproxy.client.uri import RemoteUri, parse
 from virtproxy.protocol import remote
 from virtproxy.protocol.errors import ErrorCode
@@ -35,6 +37,7 @@ class Wishes:
     timeout: float | None = CONNECT_SECONDS
     keepalive_interval: float = 5.0
     keepalive_count: int = 5
+    credentials: Credentials | None = None
     environ: dict[str, str] = field(default_factory=lambda: dict(os.environ))
 
 
@@ -67,17 +70,19 @@ def connect(
     timeout: float | None = CONNECT_SECONDS,
     keepalive_interval: float = 5.0,
     keepalive_count: int = 5,
+    credentials: Credentials | None = None,
 ) -> Connecting:
     """Connect to the daemon that serves ``uri`` and open it.
 
     The URI is libvirt's, over UNIX sockets, TCP and TLS: ``qemu:///system``, ``test+unix:///default?socket=/path``,
     ``qemu+tcp://host:16509/system``, ``qemu+tls://host/system?pkipath=/dir``; an empty one lets the local daemon
     choose. ``timeout`` is for all of it, in seconds, None for no limit; ``keepalive_interval`` is how many seconds of
-    silence are checked by a ping (0 never), ``keepalive_count`` how many pings may stay unanswered.
+    silence are checked by a ping (0 never), ``keepalive_count`` how many pings may stay unanswered. A daemon that asks
+    for SASL gets the ``credentials``, or without them the Kerberos ticket; ``?auth=sasl.GSSAPI`` names the mechanism.
 
     Raises UriError, ConnectError, or VirtError as the daemon sent it.
     """
-    wishes = Wishes(readonly, timeout, keepalive_interval, keepalive_count)
+    wishes = Wishes(readonly, timeout, keepalive_interval, keepalive_count, credentials)
     return Connecting(reactor, uri, wishes, for_twisted)
 
 
@@ -104,16 +109,20 @@ def _too_late(where: str, seconds: float) -> None:
 
 async def _enter(reactor: Reactor, connection: ClientConnection, uri: RemoteUri, wishes: Wishes, where: str) -> None:
     await dial(reactor, connection, uri, wishes.readonly, wishes.environ)
-    await _authenticate(connection, where)
+    await _authenticate(reactor, connection, uri, wishes, where)
     if wishes.keepalive_interval > 0:
         await _agree_on_keepalive(connection)
     flags = OPEN_READONLY if wishes.readonly else 0
     await connection.call(remote.CONNECT_OPEN, remote.ConnectOpenArgs(name=uri.name, flags=flags))
 
 
-async def _authenticate(connection: ClientConnection, where: str) -> None:
+async def _authenticate(
+    reactor: Reactor, connection: ClientConnection, uri: RemoteUri, wishes: Wishes, where: str
+) -> None:
     offered = (await connection.call(remote.AUTH_LIST, None)).types
-    if remote.AuthType.NONE not in offered:
+    if remote.AuthType.SASL in offered:
+        await log_in_by_sasl(reactor, connection, uri, wishes.credentials, where)
+    elif remote.AuthType.NONE not in offered:
         wanted = " or ".join(kind.name.lower() for kind in offered)
         raise ConnectError(
             f"{where} wants authentication by {wanted}, which this client cannot do yet", ErrorCode.AUTH_UNAVAILABLE

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Results of libsasl2's functions (sasl_errors(3)).
 OK, CONTINUE = 0, 1
 # What a callback is for (sasl_callbacks(3)).
-CALLBACK_END, CALLBACK_GETOPT, CALLBACK_LOG = 0, 1, 2
+CALLBACK_END, CALLBACK_LOG, CALLBACK_USER, CALLBACK_NAME, CALLBACK_PASSWORD = 0, 2, 0x4001, 0x4002, 0x4004
 # Properties of a connection (sasl_getprop(3), sasl_setprop(3)).
 USERNAME, SSF, MAXOUTBUF, MECHNAME, GSS_PEER_NAME = 0, 1, 2, 15, 18
 SSF_EXTERNAL, SEC_PROPS = 100, 101
@@ -42,6 +42,14 @@ int sasl_listmech(sasl_conn_t *conn, const char *user, const char *prefix, const
 int sasl_server_start(sasl_conn_t *conn, const char *mech, const char *in, unsigned inlen,
                       const char **out, unsigned *outlen);
 int sasl_server_step(sasl_conn_t *conn, const char *in, unsigned inlen, const char **out, unsigned *outlen);
+typedef struct { unsigned long len; unsigned char data[]; } sasl_secret_t;
+int sasl_client_init(const sasl_callback_t *callbacks);
+int sasl_client_new(const char *service, const char *serverFQDN, const char *iplocalport, const char *ipremoteport,
+                    const sasl_callback_t *callbacks, unsigned flags, sasl_conn_t **conn);
+int sasl_client_start(sasl_conn_t *conn, const char *mechs, void **prompts, const char **out, unsigned *outlen,
+                      const char **mech);
+int sasl_client_step(sasl_conn_t *conn, const char *in, unsigned inlen, void **prompts,
+                     const char **out, unsigned *outlen);
 int sasl_setprop(sasl_conn_t *conn, int property, const void *value);
 int sasl_getprop(sasl_conn_t *conn, int property, const void **value);
 int sasl_encode(sasl_conn_t *conn, const char *in, unsigned inlen, const char **out, unsigned *outlen);

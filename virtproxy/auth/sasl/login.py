@@ -15,7 +15,8 @@ from typing import Any, Protocol, TypeVar
 
 from virtproxy.auth.distinguished_name import name_allowed
 from virtproxy.auth.login import LoginRefused, Progress
-from virtproxy.auth.sasl.connection import Demands, SaslConnection, SaslError, Step
+from virtproxy.auth.sasl.connection import Demands, SaslConnection
+from virtproxy.auth.sasl.negotiation import SaslError, Step
 from virtproxy.auth.sasl.server import Server
 from virtproxy.identity import Identity
 from virtproxy.protocol import remote
@@ -106,13 +107,20 @@ class SaslLogin:
             self._connection = await self._in_thread(SaslConnection, self._server, self._rules.demands(identity))
         self._state, self._mechanism = State.STARTED, args.mech
         connection = self._negotiation
-        step = await self._in_thread(connection.start, args.mech, _given(args))
+        step = await self._said(connection, connection.start, args.mech, _given(args))
         return self._progress(remote.AuthSaslStartRet, step, connection, identity)
 
     async def _step(self, args: remote.AuthSaslStepArgs, identity: Identity) -> Progress:
         connection = self._negotiation
-        step = await self._in_thread(connection.step, _given(args))
+        step = await self._said(connection, connection.step, _given(args))
         return self._progress(remote.AuthSaslStepRet, step, connection, identity)
+
+    async def _said(self, connection: SaslConnection, function: Callable[..., Step], /, *args: Any) -> Step:
+        """Call it in a thread, and log what libsasl2 says of it."""
+        try:
+            return await self._in_thread(function, *args)
+        finally:
+            connection.said.log()
 
     @property
     def _negotiation(self) -> SaslConnection:

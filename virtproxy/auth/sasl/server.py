@@ -24,6 +24,16 @@ _log = Logger(namespace="virtproxy.auth.sasl")
 _LEVELS = {1: LogLevel.warn, 2: LogLevel.info, 3: LogLevel.warn, 4: LogLevel.info, 5: LogLevel.debug}
 
 
+class Said(list[tuple[Any, str]]):
+    """What libsasl2 said, by level, until it is logged; it may speak in a thread."""
+
+    def log(self) -> None:
+        """Log it, from the reactor's thread."""
+        while self:
+            level, text = self.pop(0)
+            _log.emit(level, "libsasl2: {text}", text=text.strip())
+
+
 class Server:
     """libsasl2 as a server, ready to make connections."""
 
@@ -31,15 +41,15 @@ class Server:
         self.lib = loaded
         self.ffi: Any = loaded.ffi
         self._log = self.ffi.callback("int (void *, int, const char *)", self._logged)
-        # What libsasl2 said while it looked for its plugins.
-        self.said: list[str] = []
-        own = self.said
-        self.callbacks, self._kept = self.log_to(own)
+        # What libsasl2 says of what belongs to nobody, its plugins for one.
+        self.said = Said()
+        self.callbacks, self._kept = self.log_to(self.said)
         code = loaded.sasl.sasl_server_init(self.callbacks, APPLICATION.encode())
+        self.said.log()
         if code != c.OK:
-            raise SaslSetupError(f"libsasl2 cannot start: {loaded.problem(code)}; {'; '.join(own)}".rstrip("; "))
+            raise SaslSetupError(f"libsasl2 cannot start: {loaded.problem(code)}")
 
-    def log_to(self, lines: list[Any]) -> tuple[Any, Any]:
+    def log_to(self, lines: Said) -> tuple[Any, Any]:
         """Callbacks that collect what libsasl2 says in `lines`; keep both values as long as it may call."""
         handle = self.ffi.new_handle(lines)
         entries = [
@@ -51,7 +61,7 @@ class Server:
     def _logged(self, context: Any, level: int, message: Any) -> int:
         """libsasl2 has something to say; perhaps in a thread, so it is only kept."""
         if level in _LEVELS and context != self.ffi.NULL:
-            self.ffi.from_handle(context).append(f"{self.lib.text(message)}")
+            self.ffi.from_handle(context).append((_LEVELS[level], self.lib.text(message) or ""))
         return c.OK
 
     def option(self, name: str) -> str | None:

@@ -11,9 +11,10 @@ import re
 from collections.abc import Mapping
 
 from virtproxy.auth.sasl.config import SASLDB, config_file
-from virtproxy.auth.sasl.connection import SaslConnection, SaslError
+from virtproxy.auth.sasl.connection import SaslConnection
 from virtproxy.auth.sasl.library import SaslSetupError
 from virtproxy.auth.sasl.login import SaslRules
+from virtproxy.auth.sasl.negotiation import SaslError
 from virtproxy.auth.sasl.server import Server
 from virtproxy.identity import Identity
 

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Our own client logs in by SASL to a whole virtproxyd, by each mechanism and over each transport."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import pytest_twisted
+
+from tests.auth.sasl.conftest import Door
+from tests.support.sasl import USERS, Realm, server_of_tests
+from virtproxy.client import ConnectError, Credentials, VirtError, connect
+from virtproxy.protocol import remote
+from virtproxy.protocol.errors import ErrorCode
+
+pytestmark = pytest.mark.programs("saslpasswd2", "krb5kdc", "kadmin.local", "kinit")
+JOE = Credentials("joe", USERS["joe"])
+WAYS = [
+    ("unix", "SCRAM-SHA-256"),
+    ("tls", "SCRAM-SHA-256"),
+    ("tls", "PLAIN"),
+    ("tcp", "DIGEST-MD5"),
+    ("unix", "DIGEST-MD5"),
+]
+
+
+@pytest.fixture(autouse=True)
+def libsasl() -> None:
+    """The same libsasl2 as for everybody else in this process."""
+    server_of_tests()
+
+
+async def sees_a_guest(reactor: Any, uri: str, credentials: Credentials | None = JOE) -> int:
+    """How strong the layer of a client is that comes in."""
+    async with connect(reactor, uri, credentials=credentials) as client:
+        found = await client.call(remote.DOMAIN_LOOKUP_BY_NAME, remote.DomainLookupByNameArgs(name="test"))
+        assert found.dom.name == "test"
+        return client._connection.ssf
+
+
+@pytest.mark.parametrize(("transport", "mechanism"), WAYS)
+@pytest_twisted.ensureDeferred
+async def test_by_password(door: Door, loop: Any, transport: str, mechanism: str) -> None:
+    ssf = await sees_a_guest(loop, door.uri(transport) + f"auth=sasl.{mechanism}")
+    assert ssf == (128 if transport == "tcp" else 0)
+
+
+@pytest_twisted.ensureDeferred
+async def test_by_kerberos(door: Door, realm: Realm, loop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in realm.ticket("joe").items():
+        monkeypatch.setenv(name, value)
+    assert await sees_a_guest(loop, door.uri("tcp") + "auth=sasl.GSSAPI", None) == 256
+    assert await sees_a_guest(loop, door.uri("tls") + "auth=sasl.GSSAPI", None) == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_does_not_come_in(door: Door, loop: Any) -> None:
+    for credentials in (Credentials("joe", "wrong"), Credentials("eve", USERS["eve"]), Credentials("nobody", "x")):
+        with pytest.raises(VirtError) as refused:
+            await sees_a_guest(loop, door.uri("tls"), credentials)
+        assert refused.value.code == ErrorCode.AUTH_FAILED
+    for more, why in (("auth=sasl.NOSUCH", "NOSUCH is not offered; SCRAM"), ("auth=polkit", "by sasl, not by polkit")):
+        with pytest.raises(ConnectError, match=re.escape(why)):
+            await sees_a_guest(loop, door.uri("tls") + more)
+    with pytest.raises(ConnectError, match="SCRAM-SHA-256 is not offered"):
+        await sees_a_guest(loop, door.uri("tcp") + "auth=sasl.SCRAM-SHA-256")
+
+
+def test_a_password_is_not_shown() -> None:
+    assert USERS["joe"] not in repr(JOE)
