@@ -98,7 +98,7 @@ class Host:
     def image(self, name: str, *options: object) -> Path:
         """A qcow2 image that the owner may use."""
         path = self.lab.outside(self.images / name)
-        command = ["qemu-img", "create", "-q", "-f", "qcow2", *map(str, options), path, "8M"]
+        command = ["qemu-img", "create", "-q", "-f", "qcow2", *map(str, options), str(path), "8M"]
         subprocess.run(command, check=True, timeout=30)
         return self.images / name
 
