@@ -131,7 +131,7 @@ class Client:
 
     def deliver(self, data: bytes) -> None:
         """Bytes arrive at the daemon; what it says goes to the client."""
-        if not self.socket.closing and not self.socket.paused:
+        if data and not self.socket.closing and not self.socket.paused:
             self.server.dataReceived(data)
         self.clock.advance(0)
         said = self.socket.take()
