@@ -52,7 +52,7 @@ def _reason(rule: Grant | Deny, profile: Profile, permission: Permission, thing:
     if isinstance(rule, Deny):
         return _deny(rule, who.owner, permission, thing)
     found = grantings(rule, permission)
-    if not found:
+    if not any(permission in part.permissions for part in rule.parts()):
         return Reason(rule.title, False, f"it does not have {spell(permission)}")
     if any(granting.includes(thing, who.owner) for granting in found):
         return Reason(rule.title, True, f"it grants {spell(permission)} here")

@@ -9,29 +9,32 @@ from __future__ import annotations
 from virtproxy.access.policy.permissions import ALL, REACH, Permission
 from virtproxy.access.policy.policy import Policy
 from virtproxy.access.policy.positions import Path
-from virtproxy.access.policy.rules import Grant, Rule
+from virtproxy.access.policy.rules import Deny, Grant, Rule
 from virtproxy.access.policy.source import Source
 from virtproxy.access.policy.things import Things
 
 
 def warn(policy: Policy, source: Source) -> None:
     """Note the warnings in the source."""
+    first: dict[object, Grant] = {}
+    denies = [deny for deny in policy.denies if not deny.on]
     for number, grant in enumerate(policy.grants):
-        _about_grant(source, ("grant", number), grant, policy)
+        _about_grant(source, ("grant", number), grant, denies)
+        twin = first.setdefault(_meaning(grant), grant)
+        if twin is not grant:
+            source.warn(("grant", number), f"says the same as {twin.title}")
     for number, deny in enumerate(policy.denies):
         _about_things(source, ("deny", number), deny.on, deny.permissions, deny.permissions)
     _about_whole(source, policy)
 
 
-def _about_grant(source: Source, place: Path, grant: Grant, policy: Policy) -> None:
+def _about_grant(source: Source, place: Path, grant: Grant, denies: list[Deny]) -> None:
+    """`denies` are those of everything."""
     given = frozenset[Permission]().union(*(part.permissions for part in grant.parts()))
     _about_things(source, place, grant.on, given, given - REACH or given)
-    for deny in policy.denies:
-        if not deny.on and _covers(deny, grant) and given <= deny.permissions:
+    for deny in denies:
+        if _covers(deny, grant) and given <= deny.permissions:
             source.warn(place, f"can never grant anything: {deny.title} takes it all away")
-    twins = [other for other in policy.grants if other is not grant and _same(other, grant)]
-    if twins and twins[0].line < grant.line:
-        source.warn(place, f"says the same as {twins[0].title}")
     if any(role.documents for role in grant.roles) and grant.on:
         what = "admin on some things only may not lay claim to anything in documents: add a [[documents]]"
         source.warn((*place, "on"), what)
@@ -67,11 +70,7 @@ def _covers(one: Rule, other: Rule) -> bool:
     return not one.but and ("everyone" in names or {subject.name for subject in other.to} <= names)
 
 
-def _same(one: Grant, other: Grant) -> bool:
-    return (
-        {subject.name for subject in one.to} == {subject.name for subject in other.to}
-        and {subject.name for subject in one.but} == {subject.name for subject in other.but}
-        and set(one.roles) == set(other.roles)
-        and one.permissions == other.permissions
-        and set(one.on) == set(other.on)
-    )
+def _meaning(grant: Grant) -> object:
+    """What is equal for grants that say the same."""
+    to, but = ({subject.name for subject in subjects} for subjects in (grant.to, grant.but))
+    return frozenset(to), frozenset(but), frozenset(grant.roles), grant.permissions, frozenset(grant.on)

@@ -62,11 +62,18 @@ class Granting:
 def grantings(grant: Grant, permission: Permission) -> list[Granting]:
     """How a grant grants a permission: once for each role that has it."""
     reach = permission in REACH
+    on = grant.on if reach else _of_kind(grant.on, permission[0])
+    if grant.on and not on:
+        return []
     return [
-        Granting(grant.title, grant.on, role.owned and not reach, reach)
+        Granting(grant.title, on, role.owned and not reach, reach)
         for role in grant.parts()
         if permission in role.permissions
     ]
+
+
+def _of_kind(on: tuple[Things, ...], kind: str) -> tuple[Things, ...]:
+    return tuple(things for things in on if not things.kinds or kind in things.kinds)
 
 
 class _Cell:
