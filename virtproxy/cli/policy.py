@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from virtproxy.access.policy.load import PolicyError, load_policy
-from virtproxy.access.policy.permissions import PERMISSIONS
+from virtproxy.access.policy.permissions import PERMISSIONS, expand
 from virtproxy.access.policy.policy import Policy
 from virtproxy.access.policy.roles import BUILT_IN, Role
 from virtproxy.access.policy.rules import Deny, Documents, Grant, QuotaRule, Rule
@@ -162,7 +162,13 @@ def _roles(options: argparse.Namespace) -> int:
 def role_line(role: Role, kind: str) -> str:
     """The permissions of a role on one kind, "all" for every one."""
     have = [name for name in PERMISSIONS[kind] if (kind, name) in role.permissions]
-    return "all" if len(have) == len(PERMISSIONS[kind]) else " ".join(have)
+    if len(have) == len(PERMISSIONS[kind]):
+        return "all"
+    if kind == "connect":
+        searches = expand("connect:search_*")
+        if searches <= role.permissions:
+            have = [*(name for name in have if (kind, name) not in searches), "search_*"]
+    return " ".join(have)
 
 
 def _role_as_json(role: Role) -> dict[str, Any]:

@@ -28,8 +28,10 @@ def test_patterns() -> None:
     assert expand("domain:start") == {("domain", "start")}
     assert len(expand("domain:*")) == 31
     assert expand("*:*") == ALL
+    assert expand("domain:st*") == {("domain", "start"), ("domain", "stop")}
+    assert len(expand("connect:search_*")) == 8
     assert ("secret", "getattr") in expand("*:getattr")
-    for nothing in ("domain", "domain:", ":start", "domain:st*", "network:migrate", ""):
+    for nothing in ("domain", "domain:", ":start", "domain:x*", "network:migrate", "domain:start:x", ""):
         assert not expand(nothing)
 
 

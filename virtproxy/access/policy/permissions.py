@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from virtproxy.access import acl
+from virtproxy.access.policy.patterns import name_matcher
 
 # Kind and permission: ("domain", "start").
 Permission = tuple[str, str]
@@ -24,12 +26,14 @@ SPELLED = tuple(f"{kind}:{name}" for kind, names in PERMISSIONS.items() for name
 REACH = frozenset(("connect", name) for name in PERMISSIONS["connect"] if re.match("getattr|read|search_", name))
 
 
+@lru_cache(maxsize=1024)
 def expand(pattern: str) -> frozenset[Permission]:
-    """The permissions that "domain:start", "domain:*" or "*:getattr" names; empty if it names none."""
-    kind, colon, name = pattern.partition(":")
-    if not colon:
+    """The permissions that "domain:start", "domain:*", "*:getattr" or "connect:search_*" names; empty if none."""
+    kind, _, name = pattern.partition(":")
+    if not kind or not name:
         return frozenset()
-    return frozenset(pair for pair in ALL if kind in ("*", pair[0]) and name in ("*", pair[1]))
+    has_kind, has_name = name_matcher(kind), name_matcher(name)
+    return frozenset(pair for pair in ALL if has_kind(pair[0]) and has_name(pair[1]))
 
 
 def spell(permission: Permission) -> str:
