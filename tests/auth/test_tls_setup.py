@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -68,6 +69,12 @@ class TestAFile:
         lines = path.read_text().splitlines()
         path.write_text("\n".join([lines[0], lines[1][:40], lines[-1]]))
         assert message(settings).startswith(f"{key} {path} holds ")
+
+    def test_that_is_a_pipe_without_a_writer(self, settings: TlsSettings, key: str) -> None:
+        path: Path = getattr(settings, key)
+        path.unlink()
+        os.mkfifo(path)
+        assert message(settings).startswith(f"{key} {path} holds no ")
 
     def test_that_is_endless(self, settings: TlsSettings, key: str) -> None:
         endless: dict[str, Any] = {key: Path("/dev/zero")}

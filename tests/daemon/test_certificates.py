@@ -111,7 +111,18 @@ def daemon(place: Path) -> Iterator[Daemon]:
     assert "Traceback" not in made.process.said()
 
 
+def seen_by_gnutls(daemon: Daemon) -> int:
+    """The serial number that gnutls-cli reports."""
+    command = ["gnutls-cli", "--x509cafile", str(daemon.trust / "cacert.pem"), "--port", str(daemon.port), "localhost"]
+    command += [f"--x509certfile={daemon.place}/alicecert.pem", f"--x509keyfile={daemon.place}/alicekey.pem"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+    found = re.search(r"serial 0x([0-9a-f]+)", done.stdout)
+    assert found is not None, done.stdout
+    return int(found[1], 16)
+
+
 @pytest.mark.slow
+@pytest.mark.programs("gnutls-cli")
 @pytest.mark.timeout(120)
 def test_no_client_is_lost_while_certificates_change(daemon: Daemon) -> None:
     live = [daemon.connect() for _ in range(LIVE)]
@@ -125,6 +136,7 @@ def test_no_client_is_lost_while_certificates_change(daemon: Daemon) -> None:
     assert len(found) == NEW // 2
     assert set(found) <= {daemon.first.serial_number, second.serial_number}
     assert set(daemon.serials(NEW // 2)) == {second.serial_number}
+    assert seen_by_gnutls(daemon) == second.serial_number
     put(daemon.place / "servercert.pem", pem(server("third", OTHER)))
     daemon.process.wait_for(f"{KEPT}cert_file {daemon.place}/servercert.pem was not issued by")
     assert set(daemon.serials(10)) == {second.serial_number}

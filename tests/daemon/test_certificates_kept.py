@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import pytest_twisted
 from cryptography.hazmat.primitives.asymmetric import rsa
-from twisted.internet.defer import succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from zope.interface import implementer
 
 from tests.support.pki import CLIENT, DAY, SERVER, Authority, Leaf, key_pem, pem, shared_key, write_pair
+from virtproxy.auth.distinguished_name import subject_of
 from virtproxy.auth.tls import ServerTls, TlsSettings
 from virtproxy.daemon.certificates import DAY_SECONDS, Certificates, paths_of
 
@@ -169,6 +170,28 @@ async def test_what_is_new_is_described(setup: Setup) -> None:
     assert f'CN=second", serial number {new.serial_number:x}, valid until ' in told
     assert f"crl_file {setup.place}/crl.pem with 2 certificates revoked" in told
     assert setup.certificates.tls.credentials.chain == (new,)
+
+
+@pytest_twisted.ensureDeferred
+async def test_of_two_readings_the_later_counts(setup: Setup) -> None:
+    """The first is still going on when the files change again and the second is asked for."""
+    going: list[Deferred[None]] = []
+
+    async def slowly(function: Callable[[], Any]) -> Any:
+        result = function()
+        going.append(Deferred())
+        await going[-1]
+        return result
+
+    certificates = Certificates(setup.certificates.tls, 30, setup.clock, slowly, setup._watch)
+    outcomes = []
+    for name in ("second", "third"):
+        write_pair(setup.place, "server", OURS.issue(replace(LEAF, name=name)))
+        outcomes.append(Deferred.fromCoroutine(certificates.reload_tls()))
+    going[0].callback(None)
+    going[1].callback(None)
+    assert ["CN=second" in await outcomes[0], "CN=third" in await outcomes[1]] == [True, True]
+    assert subject_of(certificates.tls.credentials.chain[0]).endswith("CN=third")
 
 
 @pytest_twisted.ensureDeferred

@@ -161,6 +161,14 @@ def test_the_page_and_nothing_else(port: int, place: Path) -> None:
         assert (method, ask(port, method, "/metrics", b"x" * 100)[0]) == (method, 405)
 
 
+@pytest.mark.programs("virsh")
+def test_a_refused_call_is_counted(port: int, place: Path) -> None:
+    assert b"virtproxy_calls_refused_total{" not in ask(port, "GET", "/metrics")[2]
+    command = ["virsh", "-c", f"test+unix:///default?socket={place}/libvirt-sock-ro", "destroy", "test"]
+    assert subprocess.run(command, capture_output=True, timeout=15).returncode != 0
+    assert b'virtproxy_calls_refused_total{rule="readonly"} 1.0' in ask(port, "GET", "/metrics")[2]
+
+
 def answer_to(port: int, data: bytes) -> bytes:
     """All that is answered to these bytes until the connection ends."""
     with socket.create_connection(("127.0.0.1", port), 15) as client:

@@ -7,6 +7,7 @@ tls_context.py and tls_sanity.py work on what this returns. Nothing here judges 
 from __future__ import annotations
 
 import datetime
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -133,6 +134,11 @@ def _revocation_list(block: bytes) -> x509.CertificateRevocationList:
     return found
 
 
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file that may turn out to be a pipe, which nobody may ever write to."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
@@ -142,8 +148,8 @@ def _exists(path: Path) -> bool:
 
 def _read(path: Path, key: str) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(_FILE_MAX + 1)
+        with open(path, "rb", opener=_without_waiting) as file:
+            data = file.read(_FILE_MAX + 1) or b""
     except FileNotFoundError as error:
         raise TlsSetupError(
             f'{key} {path} does not exist: put it there, make one with "virtproxy pki", or name another place '

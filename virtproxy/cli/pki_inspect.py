@@ -8,6 +8,7 @@ it would not notice, and its clients would, comes on top.
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ def inspect(
     ``directory`` is the authority's, whose ledger says which certificates there are; it need not exist.
     """
     found: list[Finding] = []
-    credentials = _load(tls, found)
+    credentials = _load(tls, reader, found)
     found += _permissions(tls, reader)
     found += _sanity(tls, credentials, now)
     ends = expiries(tls, credentials)
@@ -60,14 +61,14 @@ def inspect(
     return found
 
 
-def _load(tls: TlsSettings, found: list[Finding]) -> Credentials:
+def _load(tls: TlsSettings, reader: Reader, found: list[Finding]) -> Credentials:
     """What can be read of the files; what cannot is added to ``found``."""
 
     def part(file: Path | None, load: Callable[[], T], without: T) -> T:
         try:
             return load()
         except TlsSetupError as error:
-            found.append(Finding(FAULT, str(file), str(error)))
+            found.append(Finding(FAULT, str(file), _explained(error, reader)))
             return without
 
     return Credentials(
@@ -76,6 +77,12 @@ def _load(tls: TlsSettings, found: list[Finding]) -> Credentials:
         chain=part(tls.cert_file, lambda: load_certificates(tls.cert_file, "cert_file"), ()),
         key=part(tls.key_file, lambda: load_key(tls.key_file), None),
     )
+
+
+def _explained(error: TlsSetupError, reader: Reader) -> str:
+    if isinstance(error.__cause__, PermissionError) and os.geteuid() != reader.uid:
+        return f"{error}: it could not be checked; run this as root or as {reader.name}"
+    return str(error)
 
 
 def _permissions(tls: TlsSettings, reader: Reader) -> Iterator[Finding]:

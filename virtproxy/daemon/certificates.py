@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from cryptography import x509
+from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
@@ -24,6 +25,7 @@ from virtproxy.daemon.reload import FileWatch, InThread, in_threads_of, watch_fi
 from virtproxy.rpc.reactor import Clock
 
 DAY_SECONDS = 86400.0
+_UNCHANGED = "The TLS files say what they said before"
 
 # Makes the watch of some files, given whom to tell.
 WatchMaker = Callable[[list[str], Callable[[], Coroutine[Any, Any, None]]], FileWatch]
@@ -54,6 +56,7 @@ class Certificates:
         self._now = now
         self._watch = watch(paths_of(tls.settings), self._files_changed)
         self._daily: IDelayedCall | None = None
+        self._reading = DeferredLock()
 
     def start(self) -> None:
         """Warn of what ends soon, and begin to watch the files."""
@@ -71,9 +74,7 @@ class Certificates:
 
         The sentence is in the log too. Never raises; without blocking, the files are read in a thread.
         """
-        outcome = await self._take_over(asked=True)
-        self._warn_of_ends()
-        return outcome
+        return await self._take_over(asked=True)
 
     def days_left(self) -> Iterator[tuple[tuple[str, str], float]]:
         """For a metric: ((file, subject), days until it ends) of everything that new clients are served with."""
@@ -88,39 +89,41 @@ class Certificates:
         await self._take_over(asked=False)
 
     async def _take_over(self, *, asked: bool) -> str:
-        candidate, old = ServerTls(self.tls.settings), self.tls
+        # One reading after another: the last one is then the newest.
+        await self._reading.acquire()
         try:
-            different, warnings = await self._in_thread(lambda: _try(candidate, old))
+            return await self._read(asked=asked)
+        finally:
+            self._reading.release()
+
+    async def _read(self, *, asked: bool) -> str:
+        new, old = ServerTls(self.tls.settings), self.tls
+        try:
+            different, warnings = await self._in_thread(lambda: _try(new, old))
         except TlsSetupError as error:
             return self._kept(str(error))
         except Exception as error:
             # Files can hold what no parser of ours has met: they must not end the service.
             self._log.failure("certificates could not be read")
             return self._kept(f"a file cannot be understood ({type(error).__name__})")
-        if self.tls is not old:  # asked twice at once: the other reading was as new
-            return "The TLS files were taken over"
-        for warning in warnings if asked or different else ():
+        if not (different or asked):
+            return _UNCHANGED
+        outcome = self._taken(new, old) if different else _UNCHANGED
+        self._log.info("{outcome}", outcome=outcome)
+        for warning in warnings:
             self._log.warn("{warning}", warning=warning)
-        return self._taken(candidate, old) if different else self._unchanged(asked)
+        self._warn_of_ends()
+        return outcome
 
     def _kept(self, why: str) -> str:
         outcome = f"The TLS files were not taken over, new clients get what was there before: {why}"
         self._log.warn("{outcome}", outcome=outcome)
         return outcome
 
-    def _unchanged(self, asked: bool) -> str:
-        outcome = "The TLS files say what they said before"
-        if asked:
-            self._log.info("{outcome}", outcome=outcome)
-        return outcome
-
     def _taken(self, new: ServerTls, old: ServerTls) -> str:
         self.tls = new
         changed = ", ".join(_changes(new.settings, new.credentials, old.credentials))
-        outcome = f"The TLS files were taken over for new clients: {changed}"
-        self._log.info("{outcome}", outcome=outcome)
-        self._warn_of_ends()
-        return outcome
+        return f"The TLS files were taken over for new clients: {changed}"
 
     def _warn_daily(self) -> None:
         self._warn_of_ends()
