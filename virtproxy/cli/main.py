@@ -13,11 +13,12 @@ import sys
 from types import ModuleType
 
 from virtproxy import __version__
-from virtproxy.cli import demo, pki, policy, user
+from virtproxy.cli import audit, demo, pki, policy, user
 from virtproxy.cli.output import CommandError, complain
 
 PROGRAM = "virtproxy"
 SUBCOMMANDS: dict[str, tuple[ModuleType, str]] = {
+    "audit": (audit, "verify and read the audit log"),
     "demo": (demo, "start virtproxyd with the test driver and talk to it"),
     "policy": (policy, "check a policy, and ask it who may do what"),
     "user": (user, "say who may log in by a password (SASL)"),
