@@ -72,15 +72,16 @@ class JournalTee:
             self._warn(f"the journal takes audit records again; {self._lost} are in the audit log only")
             self._lost = 0
 
+    def close(self) -> None:
+        """Close the socket."""
+        self._journal.close()
+
 
 class Anchors:
     """Leaves the end of the chain in the journal or, without one, with syslog."""
 
-    def __init__(
-        self, daemon: str, now: Callable[[], float], journal: str = JOURNAL_SOCKET, syslog: str = SYSLOG_SOCKET
-    ) -> None:
+    def __init__(self, daemon: str, journal: str = JOURNAL_SOCKET, syslog: str = SYSLOG_SOCKET) -> None:
         self._daemon = daemon
-        self._now = now
         self._syslog_path = syslog
         self._journal = Journal(daemon, journal) if os.path.exists(journal) else None
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)

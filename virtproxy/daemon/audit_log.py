@@ -7,6 +7,7 @@ long (fsync, compressing) is done in a thread, one thing after the other; write(
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
@@ -23,6 +24,7 @@ from virtproxy.access.audit.recorder import Recorder, Rotation
 from virtproxy.daemon.audit_journal import Anchors, JournalTee
 from virtproxy.daemon.audit_settings import AuditSettings
 from virtproxy.daemon.failure import ExitCode, StartupError, reason
+from virtproxy.errors import VirtError
 from virtproxy.routing.rules.audit import AuditRules, AuditStage
 from virtproxy.routing.session import Session
 from virtproxy.routing.stages import StageMaker
@@ -49,12 +51,12 @@ class AuditLog:
             whole=settings.whole,
             synced=self._synced if settings.sync == "always" else None,
         )
-        self._anchors = Anchors(daemon, reactor.seconds) if settings.anchor_seconds else None
+        self._anchors = Anchors(daemon) if settings.anchor_seconds else None
+        self._journal: JournalTee | None = None
         self._next_anchor = 0.0
         self._tick: Any = None
         self._working: Deferred[Any] | None = None
         self._waiting: list[Deferred[None]] = []
-        self._closing = False
 
     @property
     def stages(self) -> tuple[StageMaker, ...]:
@@ -98,7 +100,8 @@ class AuditLog:
 
     def _add_tees(self) -> None:
         if self._settings.journal:
-            self.recorder.tees.append(JournalTee(self._daemon, self._warn))
+            self._journal = JournalTee(self._daemon, self._warn)
+            self.recorder.tees.append(self._journal)
         if self._settings.logging:
             self.recorder.tees.append(lambda line: self._log.info("{line}", line=line[:-1].decode()))
 
@@ -110,7 +113,6 @@ class AuditLog:
 
     async def close(self) -> None:
         """Record the end, have everything on the disk, let the file go."""
-        self._closing = True
         if self._tick is not None and self._tick.active():
             self._tick.cancel()
         self.recorder.tick()
@@ -122,15 +124,22 @@ class AuditLog:
                 break
             waiting: Deferred[None] = Deferred()
             self._waiting.append(waiting)
-            await waiting
-        self.recorder.close()
+            with contextlib.suppress(VirtError):  # the log has been told
+                await waiting
+        self._let_go()
 
     def abandon(self) -> None:
         """The daemon could not start after all."""
         if self._tick is not None and self._tick.active():
             self._tick.cancel()
         self.recorder.event("stop", ("daemon", self._daemon))
+        self._let_go()
+
+    def _let_go(self) -> None:
         self.recorder.close()
+        for copy in (self._journal, self._anchors):
+            if copy is not None:
+                copy.close()
 
     # Once a second
 

@@ -180,7 +180,8 @@ class Recorder:
             self._rotation_problem = why
 
     def close(self) -> None:
-        """Let the file go."""
+        """Let the file go; what still comes is lost."""
+        self._problem = "it is closed"
         for fd, _ in self.retired:
             os.close(fd)
         self.retired.clear()
