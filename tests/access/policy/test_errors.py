@@ -149,6 +149,11 @@ ODD: dict[str, tuple[str, int, str]] = {
         "none of the permissions here is about network",
     ),
     "admin of some things": (f"{GRANT}roles = 'admin'\non = 'domain:web*'\n", 4, "add a [[documents]]"),
+    "without getattr": (
+        f"{GRANT}permissions = 'domain:start'\n",
+        1,
+        "is of no use to those who lack connect:getattr, domain:getattr, and no rule for them grants it",
+    ),
     "owners without documents": (f"{GRANT}roles = 'owner'\n", 0, "yet has no [[documents]]"),
 }
 
@@ -163,4 +168,5 @@ def test_what_is_odd_is_warned_of(name: str) -> None:
 def test_a_sound_policy_is_not_warned_of() -> None:
     text = "[subjects.ops]\ngroup = 'ops'\n[[grant]]\nto = 'user:root'\nroles = 'admin'\n"
     text += "[[grant]]\nto = 'ops'\nroles = 'operator'\non = ['domain:web*', 'network']\n"
+    text += "[[grant]]\nto = 'ops'\npermissions = 'domain:snapshot'\n"
     assert compile_policy(PATH, text.encode()).warnings == ()

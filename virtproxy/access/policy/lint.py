@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from virtproxy.access.policy.permissions import ALL, REACH, Permission
+from virtproxy.access.policy.permissions import ALL, REACH, Permission, spell
 from virtproxy.access.policy.policy import Policy
 from virtproxy.access.policy.positions import Path
 from virtproxy.access.policy.rules import Deny, Grant, Rule
@@ -16,6 +16,7 @@ from virtproxy.access.policy.things import Things
 
 def warn(policy: Policy, source: Source) -> None:
     """Note the warnings in the source."""
+    _about_getattr(source, policy.grants)
     first: dict[object, Grant] = {}
     denies = [deny for deny in policy.denies if not deny.on]
     for number, grant in enumerate(policy.grants):
@@ -30,7 +31,7 @@ def warn(policy: Policy, source: Source) -> None:
 
 def _about_grant(source: Source, place: Path, grant: Grant, denies: list[Deny]) -> None:
     """`denies` are those of everything."""
-    given = frozenset[Permission]().union(*(part.permissions for part in grant.parts()))
+    given = _given(grant)
     _about_things(source, place, grant.on, given, given - REACH or given)
     for deny in denies:
         if _covers(deny, grant) and given <= deny.permissions:
@@ -38,6 +39,24 @@ def _about_grant(source: Source, place: Path, grant: Grant, denies: list[Deny]) 
     if any(role.documents for role in grant.roles) and grant.on:
         what = "admin on some things only may not lay claim to anything in documents: add a [[documents]]"
         source.warn((*place, "on"), what)
+
+
+def _about_getattr(source: Source, grants: list[Grant]) -> None:
+    """What is hidden cannot be used: every grant needs getattr, by itself or by another for the same callers."""
+    have: dict[str, set[Permission]] = {}
+    for grant in grants:
+        for subject in grant.to:
+            have.setdefault(subject.name, set()).update(_given(grant))
+    for number, grant in enumerate(grants):
+        known = have.get("everyone", set()).union(*(have[subject.name] for subject in grant.to))
+        lacking = {("connect", "getattr"), *((kind, "getattr") for kind, _ in _given(grant))} - known
+        if lacking:
+            told = ", ".join(sorted(map(spell, lacking)))
+            source.warn(("grant", number), f"is of no use to those who lack {told}, and no rule for them grants it")
+
+
+def _given(grant: Grant) -> frozenset[Permission]:
+    return frozenset[Permission]().union(*(part.permissions for part in grant.parts()))
 
 
 def _about_things(

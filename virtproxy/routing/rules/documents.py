@@ -110,7 +110,7 @@ class DocumentStage(Stage):
         except DocumentError as error:
             if not self._policy.reporting:
                 raise VirtError.of(ErrorCode.XML_ERROR, str(error), domain=ErrorDomain.ACCESS) from None
-            _log.info("would be refused: {why} to {who}", why=str(error), who=request.identity.describe())
+            _log.warn("would be refused: {why} to {who}", why=str(error), who=request.identity.describe())
             return Named([], [], [])
 
     async def _consider(self, request: Request, named: Named) -> None:
@@ -170,7 +170,7 @@ class DocumentStage(Stage):
     def _note(self, request: Request, decision: Decision) -> None:
         request.notes["decision"] = decision
         if decision.pretended:
-            _log.info(
+            _log.warn(
                 "would be refused: {missing} ({rule}) to {who}",
                 missing=decision.missing,
                 rule=decision.rule,

@@ -194,7 +194,7 @@ class Judge:
         case.decision = decision
         if decision.pretended:
             case.pretended = True
-            _log.info(
+            _log.warn(
                 "would be refused: {missing} ({rule}) to {who}",
                 missing=decision.missing, rule=decision.rule, who=self.identity.describe(),
             )  # fmt: skip

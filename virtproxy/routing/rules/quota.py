@@ -106,7 +106,7 @@ def _known(thing: Owned | None) -> Owned:
 def _note(request: Request, decision: Decision) -> None:
     request.notes["decision"] = decision
     if decision.pretended:
-        _log.info(
+        _log.warn(
             "would be refused: {missing} ({rule}) to {who}",
             missing=decision.missing,
             rule=decision.rule,
