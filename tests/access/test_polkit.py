@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import pytest_twisted
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 
 from virtproxy.access import details
@@ -49,6 +50,7 @@ def decide(decider: PolkitDecider, identity: Identity, permission: str, thing: T
 
 
 @pytest.mark.parametrize("granted", [True, False])
+@pytest_twisted.ensureDeferred
 async def test_a_permission_is_an_action_with_details(granted: bool) -> None:
     polkit = Polkit()
     decision = decide(PolkitDecider(polkit), CALLER, "block_read", GUEST)
@@ -80,6 +82,7 @@ def test_a_permission_that_there_is_not_is_refused(kind: str, permission: str) -
     assert not decision.granted
 
 
+@pytest_twisted.ensureDeferred
 async def test_a_long_list_of_one_caller_leaves_room_for_another() -> None:
     polkit = Polkit()
     decider = PolkitDecider(polkit)
@@ -97,6 +100,7 @@ async def test_a_long_list_of_one_caller_leaves_room_for_another() -> None:
     assert [decision.granted for decision in await many] == [True] * 3 * AT_ONCE
 
 
+@pytest_twisted.ensureDeferred
 async def test_a_call_that_is_given_up_leaves_its_place() -> None:
     polkit = Polkit()
     decider = PolkitDecider(polkit)

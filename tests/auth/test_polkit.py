@@ -79,6 +79,7 @@ async def until(condition: Callable[[], bool]) -> None:
         await turns(2)
 
 
+@pytest_twisted.ensureDeferred
 async def test_the_question_is_libvirts(bus: PrivateBus, system_bus: SystemBus) -> None:
     bus.start()
     verdict = await authority(system_bus).check(ME, ACTION, {"connect_driver": "QEMU", "domain_name": "käse"})
@@ -92,6 +93,7 @@ async def test_the_question_is_libvirts(bus: PrivateBus, system_bus: SystemBus) 
     assert asked["types"] == {"pid": "u", "start-time": "t", "uid": "i"}
 
 
+@pytest_twisted.ensureDeferred
 async def test_denied_and_challenged(bus: PrivateBus, system_bus: SystemBus) -> None:
     bus.start("--deny", "monitor", "--challenge", "manage")
     polkit = authority(system_bus)
@@ -101,6 +103,7 @@ async def test_denied_and_challenged(bus: PrivateBus, system_bus: SystemBus) -> 
     assert await polkit.permits(ME, ACTION, {}) is False
 
 
+@pytest_twisted.ensureDeferred
 async def test_a_large_user_number(bus: PrivateBus, system_bus: SystemBus) -> None:
     bus.start()
     assert await authority(system_bus).permits(replace(ME, uid=0xFFFFFFFE), ACTION, {})
@@ -108,11 +111,13 @@ async def test_a_large_user_number(bus: PrivateBus, system_bus: SystemBus) -> No
 
 
 @pytest.mark.parametrize("lack", [{"pid": None}, {"pid": 0}, {"process_start_time": None}, {"uid": None}])
+@pytest_twisted.ensureDeferred
 async def test_only_a_process_can_be_asked_about(system_bus: SystemBus, lack: dict[str, Any]) -> None:
     # There is no bus: a question would raise.
     assert await authority(system_bus).check(replace(ME, **lack), ACTION, {}) == Verdict(False)
 
 
+@pytest_twisted.ensureDeferred
 async def test_many_questions_share_one_connection(bus: PrivateBus, system_bus: SystemBus) -> None:
     bus.start("--deny", "7$")
     polkit = authority(system_bus)
@@ -128,6 +133,7 @@ def connections(bus: PrivateBus) -> list[str]:
     return [line for line in lines if line.endswith(f" {bus.socket}") and line.split()[5] == "03"]
 
 
+@pytest_twisted.ensureDeferred
 async def test_no_bus_is_said_once_and_at_once(system_bus: SystemBus) -> None:
     said: list[str] = []
 
@@ -149,6 +155,7 @@ async def test_no_bus_is_said_once_and_at_once(system_bus: SystemBus) -> None:
     assert "install polkitd" in said[0]
 
 
+@pytest_twisted.ensureDeferred
 async def test_nobody_on_the_bus(bus: PrivateBus, system_bus: SystemBus) -> None:
     bus.start_bus()
     with pytest.raises(PolkitUnavailable, match="PolicyKit1"):
@@ -156,6 +163,7 @@ async def test_nobody_on_the_bus(bus: PrivateBus, system_bus: SystemBus) -> None
 
 
 @pytest.mark.parametrize("interactive", [False, True])
+@pytest_twisted.ensureDeferred
 async def test_killed_in_the_middle(bus: PrivateBus, system_bus: SystemBus, interactive: bool) -> None:
     bus.start("--silent", ACTION)
     question = ensureDeferred(authority(system_bus).check(ME, ACTION, {}, interactive=interactive))
@@ -167,6 +175,7 @@ async def test_killed_in_the_middle(bus: PrivateBus, system_bus: SystemBus, inte
     assert await authority(system_bus).permits(ME, ACTION, {})
 
 
+@pytest_twisted.ensureDeferred
 async def test_a_silent_polkit_has_a_limit(bus: PrivateBus, system_bus: SystemBus) -> None:
     bus.start("--silent", "manage")
     with pytest.raises(PolkitUnavailable, match=r"no answer within 0\.3 s"):
@@ -175,6 +184,7 @@ async def test_a_silent_polkit_has_a_limit(bus: PrivateBus, system_bus: SystemBu
     assert bus.asked()[1] == {"cancel": bus.asked()[0]["cancellation"]}
 
 
+@pytest_twisted.ensureDeferred
 async def test_a_human_may_take_longer_while_polkit_lives(bus: PrivateBus, system_bus: SystemBus) -> None:
     bus.start("--silent", "manage")
     question = ensureDeferred(authority(system_bus, 0.2).check(ME, ACTION, {}, interactive=True))
@@ -185,6 +195,7 @@ async def test_a_human_may_take_longer_while_polkit_lives(bus: PrivateBus, syste
         await question
 
 
+@pytest_twisted.ensureDeferred
 async def test_a_client_that_leaves_takes_its_question_back(bus: PrivateBus, system_bus: SystemBus) -> None:
     bus.start("--silent", "manage")
     question = ensureDeferred(authority(system_bus).check(ME, ACTION, {}, interactive=True))
@@ -196,6 +207,7 @@ async def test_a_client_that_leaves_takes_its_question_back(bus: PrivateBus, sys
     assert bus.asked()[1] == {"cancel": bus.asked()[0]["cancellation"]}
 
 
+@pytest_twisted.ensureDeferred
 async def test_a_new_bus_is_found(bus: PrivateBus, system_bus: SystemBus) -> None:
     bus.start("--silent", "manage")
     polkit = authority(system_bus)
@@ -209,6 +221,7 @@ async def test_a_new_bus_is_found(bus: PrivateBus, system_bus: SystemBus) -> Non
     assert await polkit.permits(ME, ACTION, {})
 
 
+@pytest_twisted.ensureDeferred
 async def test_a_stopped_bus_has_a_limit(
     bus: PrivateBus, system_bus: SystemBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +234,7 @@ async def test_a_stopped_bus_has_a_limit(
                 await question
 
 
+@pytest_twisted.ensureDeferred
 async def test_leaving_while_the_bus_is_being_opened(bus: PrivateBus, system_bus: SystemBus) -> None:
     bus.start()
     with bus.stopped(bus.bus):
@@ -234,6 +248,7 @@ async def test_leaving_while_the_bus_is_being_opened(bus: PrivateBus, system_bus
 @pytest.mark.parametrize(
     "said", [b"REJECTED EXTERNAL\r\n", b"x" * 9000, b"OK 12\r\n" + b"l\1\0\1" * 8, b"OK 12\r\n", b"OK"]
 )
+@pytest_twisted.ensureDeferred
 async def test_what_is_no_bus(
     bus: PrivateBus, system_bus: SystemBus, said: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,6 +266,7 @@ async def test_what_is_no_bus(
                 await question
 
 
+@pytest_twisted.ensureDeferred
 async def test_a_message_without_end_is_refused(bus: PrivateBus, system_bus: SystemBus) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(bus.socket))

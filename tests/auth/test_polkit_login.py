@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
+import pytest_twisted
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 
 from virtproxy.auth.login import LoginRefused
@@ -42,6 +43,7 @@ def login(polkit: Polkit, identity: Identity = CALLER) -> Deferred[Any]:
 
 
 @pytest.mark.parametrize(("readonly", "action"), [(False, "manage"), (True, "monitor")])
+@pytest_twisted.ensureDeferred
 async def test_let_in(readonly: bool, action: str) -> None:
     polkit = Polkit(Verdict(True))
     caller = Identity(uid=1000, pid=7, process_start_time=70, readonly_socket=readonly)
@@ -60,6 +62,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("answer", "code", "domain", "text"), REFUSALS)
+@pytest_twisted.ensureDeferred
 async def test_refused(answer: Any, code: int, domain: int, text: str) -> None:
     with pytest.raises(LoginRefused) as refusal:
         await login(Polkit(answer))
@@ -70,6 +73,7 @@ async def test_refused(answer: Any, code: int, domain: int, text: str) -> None:
     assert error.to_net().str2 == error.why
 
 
+@pytest_twisted.ensureDeferred
 async def test_a_client_whose_process_is_gone_is_not_asked_about() -> None:
     polkit = Polkit(Verdict(True))
     with pytest.raises(LoginRefused, match="authentication failed"):
@@ -77,6 +81,7 @@ async def test_a_client_whose_process_is_gone_is_not_asked_about() -> None:
     assert polkit.asked == []
 
 
+@pytest_twisted.ensureDeferred
 async def test_a_client_that_leaves_gives_up() -> None:
     waiting = login(Polkit(Deferred()))
     waiting.cancel()

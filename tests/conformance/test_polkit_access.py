@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ def questions(ours: bool) -> dict[str, Any]:
         uri = (PROXY,) if ours else ()
         run = lab.run(*AS_DAEMON, "/usr/bin/python3", "/run/lab/polkit_steps.py", ASKED, *uri)
     rows = [json.loads(line) for line in run.stdout.splitlines()]
-    return {name: (error, {question(*asked) for asked in questions}) for name, error, questions in rows}
+    return {name: (error, Counter(question(*asked) for asked in questions)) for name, error, questions in rows}
 
 
 def question(action: str, details: dict[str, str]) -> str:
@@ -79,12 +80,10 @@ def test_polkit_is_asked_the_same() -> None:
     assert list(theirs) == list(ours)
     assert len(theirs) > 180
     assert {name: error for name, (error, _) in ours.items()} == {name: error for name, (error, _) in theirs.items()}
-    assert {name for name in theirs if theirs[name] != ours[name]} <= set(DIFFERENT)
-    differences = {name: (theirs[name][1] - ours[name][1], ours[name][1] - theirs[name][1]) for name in DIFFERENT}
-    for name in ("pool defined names", "defined nets", "device list", "interface addresses"):
-        assert differences[name][1] == set()
-    for name in ("library version", "from native"):
-        assert differences[name][0] == set()
+    assert {name for name in theirs if set(theirs[name][1]) != set(ours[name][1])} <= set(DIFFERENT)
+    # Never more often, where libvirtd asks at all: it asks itself again within some calls.
+    more = {name for name in theirs if not ours[name][1] <= theirs[name][1]}
+    assert more <= {"library version", "from native", "net update"}
     kinds = {asked.split(".")[0] for _, asked_for in ours.values() for asked in asked_for}
     assert kinds == {
         "connect", "domain", "interface", "network", "network-port", "node-device", "nwfilter", "nwfilter-binding",
@@ -279,3 +278,11 @@ def test_without_an_answer_nobody_may_anything(theirs: Site, ours: Site, polkitd
         assert ours.virsh("list --all", user) == theirs.virsh("list --all", user)
     ours.polkitd = ours.host.polkitd()
     assert "mine" in ours.virsh("list --all")
+
+
+def test_a_driver_of_the_proxys_own_is_asked_about_too(ours: Site) -> None:
+    # libvirt's test driver has no access checks.
+    uri = "test+unix:///default?socket=/run/libvirt/libvirt-sock"
+    assert ours.virsh("list --all --name", uri=uri).split() == []
+    assert ours.virsh("list --all --name", AS_ROOT, uri).split() == ["test"]
+    assert "denied access" in ours.virsh("net-destroy default", uri=uri)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import BACKEND_SOCKETS, FAMILIES, Daemon, Lab
+from tests.support.lab import BACKEND_SOCKETS, FAMILIES, Daemon, Lab, wait_until
 from tests.support.polkit_host import PolkitHost
 
 pytestmark = [pytest.mark.conformance, pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(60)]
@@ -138,6 +138,19 @@ def test_polkit_killed_in_the_middle(host: Host, polkitd: Daemon) -> None:
     assert "polkit cannot be asked" in waiting.log_text()
     host.polkitd = host.polkit.polkitd()
     assert host.sees("daemon", PROXY) == [[]]
+
+
+def test_a_client_that_leaves_takes_its_question_back(host: Host, polkitd: Daemon) -> None:
+    polkitd.kill()
+    host.polkitd = host.polkit.recorder("--silent", "manage")
+    waiting = host.lab.spawn("waiting", *as_user("nobody"), "virsh", "-c", PROXY, "list")
+    wait_until(lambda: len(host.polkit.asked()) == 1, "the question")
+    waiting.kill()
+    wait_until(lambda: len(host.polkit.asked()) == 2, "its end")
+    asked, taken_back = host.polkit.asked()
+    assert (asked["action"], asked["details"], asked["flags"]) == ("org.libvirt.unix.manage", {}, 1)
+    assert taken_back == {"cancel": asked["cancellation"]}
+    host.polkitd.kill()
 
 
 def test_no_bus_and_a_new_one(host: Host, polkitd: Daemon) -> None:

@@ -28,6 +28,10 @@ _ALLOW_USER_INTERACTION = 1
 # The log says at most this often that polkit cannot be asked: clients that knock must not fill it.
 _SAY_AGAIN_SECONDS = 60.0
 _ADVICE = "install polkitd and dbus (Debian packages of these names) and see that both run"
+_ADVICE_ACTIONS = (
+    "/usr/share/polkit-1/actions must have libvirt's files: install the Debian package libvirt-daemon-system, "
+    "or a newer one, or those that virtproxy's conf/polkit/write_actions.py writes"
+)
 
 
 class PolkitUnavailable(Exception):
@@ -125,7 +129,9 @@ class Authority:
         now = self._clock.seconds()
         if self._said_at is None or now - self._said_at >= _SAY_AGAIN_SECONDS:
             self._said_at = now
-            self._log.error("polkit cannot be asked: {reason}; {advice}", reason=failure, advice=_ADVICE)
+            # Polkit's words for an action that no file on this host declares.
+            advice = _ADVICE_ACTIONS if "not registered" in str(failure) else _ADVICE
+            self._log.error("polkit cannot be asked: {reason}; {advice}", reason=failure, advice=advice)
         return PolkitUnavailable(str(failure))
 
 
