@@ -103,10 +103,10 @@ DEVICES = [
         "</source></hostdev>",
         ["host_device pci:0000:06:12.5"],
     ),
-    # Octal for C, decimal for others: not to be told.
+    # Octal for C, decimal for others.
     (
         '<hostdev mode="subsystem" type="pci"><source><address bus="010" slot="1"/></source></hostdev>',
-        ["unknown domain/devices/hostdev/source/address/@bus"],
+        ["host_device pci:0000:08:01.0", "host_device pci:0000:0a:01.0"],
     ),
     (
         '<hostdev mode="subsystem" type="usb"><source><vendor id="0x1234"/><product id="0xbeef"/></source></hostdev>',

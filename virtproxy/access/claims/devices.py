@@ -2,22 +2,23 @@
 """Rules for devices of the host and for the ends of character devices.
 
 A host device's claim is in one form however the document writes it: "pci:0000:01:00.0", "usb:1234:5678". A number that
-versions of libvirt could read differently makes it unknown.
+versions of libvirt could read differently makes two claims.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import product
 
 from virtproxy.access.claims.element import (
     Element,
     Rule,
     device_at,
     if_equal,
-    number,
     path_at,
     path_in_text,
+    readings,
     word_at,
 )
 from virtproxy.access.claims.model import Claim
@@ -33,13 +34,15 @@ def address(element: Element) -> Iterator[Claim]:
     """The address of a device of the host: PCI, USB, SCSI, or a mediated device's UUID."""
     if element.get("uuid"):
         yield element.claim("host_device", f"mdev:{element.get('uuid').strip().lower()}", element.get("uuid"))
-    named = {key: number(value) for key, value in element.attributes.items() if key not in ("type", "uuid")}
-    known = {"domain", "bus", "slot", "function", "device", "target", "unit", "multifunction", "controller"}
-    broken = [key for key, value in named.items() if value is None and key in known and key != "multifunction"]
-    if broken:
-        yield element.unknown(broken[0])
-        return
-    at = {key: value for key, value in named.items() if value is not None}
+    known = ("domain", "bus", "slot", "function", "device", "target", "unit")
+    told = {key: readings(element.get(key)) for key in known if key in element.attributes}
+    for broken in (key for key, numbers in told.items() if not numbers):
+        yield element.unknown(broken)
+    for numbers in product(*told.values()):
+        yield from _address_at(element, dict(zip(told, numbers, strict=True)))
+
+
+def _address_at(element: Element, at: dict[str, int]) -> Iterator[Claim]:
     if "slot" in at or "function" in at or "domain" in at or element.get("type") == "pci":
         where = (at.get("domain", 0), at.get("bus", 0), at.get("slot", 0), at.get("function", 0))
         yield element.claim("host_device", "pci:{:04x}:{:02x}:{:02x}.{:x}".format(*where))
@@ -64,14 +67,7 @@ def host_device(element: Element) -> Iterator[Claim]:
 def _taken(element: Element, source: Element) -> Iterator[Claim]:
     for child in source.named("address"):
         yield from address(child)
-    vendors = [number(child.get("id")) for child in source.named("vendor")]
-    products = [number(child.get("id")) for child in source.named("product")]
-    for vendor in vendors or ([None] if products else []):
-        for product in products or [None]:
-            if vendor is None or product is None:
-                yield source.unknown()
-            else:
-                yield source.claim("host_device", f"usb:{vendor:04x}:{product:04x}")
+    yield from _usb_product(source)
     for prefix, name in (("block:", "block"), ("char:", "char")):
         for child in source.named(name):
             yield child.claim("host_device", prefix + lexical(child.text), prefix + child.text)
@@ -81,6 +77,17 @@ def _taken(element: Element, source: Element) -> Iterator[Claim]:
         yield source.claim("host_device", f"scsi_host:{source.get('wwpn')}", attribute="wwpn")
     if source.get("protocol") and source.get("name"):
         yield from network_disk(source)
+
+
+def _usb_product(source: Element) -> Iterator[Claim]:
+    told = [list(source.named(name)) for name in ("vendor", "product")]
+    if not any(told):
+        return
+    vendors, products = ([value for child in children for value in readings(child.get("id"))] for children in told)
+    if not vendors or not products:
+        yield source.unknown()
+    for vendor, number in product(vendors, products):
+        yield source.claim("host_device", f"usb:{vendor:04x}:{number:04x}")
 
 
 def character_end(element: Element) -> Iterator[Claim]:

@@ -154,14 +154,14 @@ _HEXADECIMAL = re.compile(r"\s*\+?0[xX]([0-9a-fA-F]{1,16})")
 _DECIMAL = re.compile(r"\s*\+?([0-9]{1,20})")
 
 
-def number(text: str) -> int | None:
-    """A number as every version of libvirt reads it; None for what C's strtoul takes for octal, and other text."""
+def readings(text: str) -> tuple[int, ...]:
+    """The numbers that `text` can be for some version of libvirt: what C takes for octal may be decimal."""
     if match := _HEXADECIMAL.fullmatch(text):
-        return int(match[1], 16)
+        return (int(match[1], 16),)
     match = _DECIMAL.fullmatch(text)
     if not match:
-        return None
-    digits = match[1]
-    if digits[0] == "0" and len(digits) > 1 and (len(digits.lstrip("0")) > 1 or digits[-1] in "89"):
-        return None
-    return int(digits)
+        return ()
+    found = {int(match[1])}
+    if match[1][0] == "0" and not set(match[1]) & {"8", "9"}:
+        found.add(int(match[1], 8))
+    return tuple(sorted(found))
