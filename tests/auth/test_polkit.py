@@ -23,7 +23,7 @@ from tests.support.proxy import settle
 from virtproxy.auth import dbus
 from virtproxy.auth.dbus import BusError, SystemBus, system_bus_path
 from virtproxy.auth.peercred import process_start_time
-from virtproxy.auth.polkit import Authority, PolkitUnavailable, Verdict
+from virtproxy.auth.polkit import LOGINS_AT_ONCE, Authority, PolkitUnavailable, Verdict
 from virtproxy.identity import Identity
 
 pytestmark = pytest.mark.programs("dbus-daemon")
@@ -121,10 +121,42 @@ async def test_only_a_process_can_be_asked_about(system_bus: SystemBus, lack: di
 async def test_many_questions_share_one_connection(bus: PrivateBus, system_bus: SystemBus) -> None:
     bus.start("--deny", "7$")
     polkit = authority(system_bus)
-    questions = [ensureDeferred(polkit.permits(ME, ACTION, {"nr": str(number)})) for number in range(100)]
+    assert await polkit.permits(ME, ACTION, {})
+    with bus.stopped(bus.authority):
+        # More than a bus lets wait.
+        questions = [ensureDeferred(polkit.permits(ME, ACTION, {"nr": str(number)})) for number in range(300)]
+        await turns(20)
     granted = await gatherResults(questions)
-    assert [number for number, yes in enumerate(granted) if not yes] == list(range(7, 100, 10))
+    assert [number for number, yes in enumerate(granted) if not yes] == list(range(7, 300, 10))
     assert len(connections(bus)) == 2  # ours and the stand-in's
+
+
+@pytest_twisted.ensureDeferred
+async def test_humans_who_think_leave_room_for_questions(bus: PrivateBus, system_bus: SystemBus) -> None:
+    bus.start("--silent", "manage")
+    polkit = authority(system_bus)
+    logins = [ensureDeferred(polkit.check(ME, ACTION, {}, interactive=True)) for _ in range(200)]
+    await until(lambda: len(bus.asked()) == LOGINS_AT_ONCE)
+    other = [ensureDeferred(polkit.permits(ME, "org.libvirt.api.domain.read", {})) for _ in range(200)]
+    assert await gatherResults(other) == [True] * 200
+    for login in logins:
+        login.addErrback(lambda _: None)
+        login.cancel()
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\udcff", "\ud800", "x" * 16385])
+@pytest_twisted.ensureDeferred
+async def test_a_name_that_the_bus_would_not_carry_costs_nobody_the_connection(
+    bus: PrivateBus, system_bus: SystemBus, name: str
+) -> None:
+    bus.start()
+    polkit = authority(system_bus)
+    assert await polkit.permits(ME, ACTION, {"domain_name": "x" * 16384})
+    before = connections(bus)
+    assert not await polkit.permits(ME, ACTION, {"domain_name": name})
+    assert await polkit.permits(ME, ACTION, {"domain_name": "käse \U0001f600 \x01"})
+    assert connections(bus) == before
+    assert len(bus.asked()) == 2
 
 
 def connections(bus: PrivateBus) -> list[str]:

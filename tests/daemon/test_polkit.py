@@ -11,7 +11,7 @@ import pytest
 from virtproxy.daemon.catalogue import ROWS
 from virtproxy.daemon.config import parse
 from virtproxy.daemon.failure import ConfigError
-from virtproxy.daemon.polkit import KEYS, asks_polkit, check_polkit, polkit_authority
+from virtproxy.daemon.polkit import KEYS, asks_polkit, check_polkit, polkit_authority, polkit_warnings
 from virtproxy.daemon.settings import Settings
 
 
@@ -45,3 +45,11 @@ def test_who_asks(text: str, keys: list[str], monkeypatch: pytest.MonkeyPatch) -
     assert said.startswith(f'd.conf:1: {keys[0]} = "polkit" needs the Python library jeepney')
     assert 'pip install "virtproxy[polkit]"' in said
     assert "python3-jeepney" in said
+
+
+@pytest.mark.parametrize("networked", [True, False])
+@pytest.mark.parametrize("text", ["access_drivers = [ 'polkit' ]", "auth_unix_rw = 'polkit'"])
+def test_a_warning_where_the_network_can_do_nothing(text: str, networked: bool) -> None:
+    said = polkit_warnings(settings(text), networked)
+    assert bool(said) is (networked and text.startswith("access"))
+    assert all(warning.startswith("d.conf:1: clients over TCP and TLS may do nothing") for warning in said)

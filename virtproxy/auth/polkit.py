@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 
 from jeepney import DBusAddress, new_method_call  # type: ignore[import-untyped]
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, ensureDeferred
 from twisted.logger import Logger
 
 from virtproxy.auth.dbus import BusError, SystemBus
@@ -25,6 +25,11 @@ _AUTHORITY = DBusAddress(
 )
 _PEER = _AUTHORITY.with_interface("org.freedesktop.DBus.Peer")
 _ALLOW_USER_INTERACTION = 1
+# A bus refuses more than 128 calls under way: so many questions, so many more for humans, and room to ping.
+QUESTIONS_AT_ONCE = 64
+LOGINS_AT_ONCE = 24
+# A name longer than this is nobody's; a message too long for the bus would cost everybody the connection.
+DETAIL_MAX = 16384
 # The log says at most this often that polkit cannot be asked: clients that knock must not fill it.
 _SAY_AGAIN_SECONDS = 60.0
 _ADVICE = "install polkitd and dbus (Debian packages of these names) and see that both run"
@@ -58,17 +63,27 @@ class Authority:
         self._seconds = seconds
         self._numbers = count(1)
         self._said_at: float | None = None
+        self._turns = DeferredSemaphore(QUESTIONS_AT_ONCE)
+        self._login_turns = DeferredSemaphore(LOGINS_AT_ONCE)
 
     async def check(
         self, identity: Identity, action: str, details: Mapping[str, str], *, interactive: bool = False
     ) -> Verdict:
         """Ask whether the caller may do `action`; `interactive` lets polkit ask a human, who may take long.
 
-        A caller that is no process of this host is not authorized. PolkitUnavailable if there is no answer.
-        Cancelling takes the question back.
+        A caller that is no process of this host is not authorized, nor for a thing whose details D-Bus cannot carry.
+        PolkitUnavailable if there is no answer. Cancelling takes the question back.
         """
-        if not identity.is_process:
+        if not identity.is_process or not all(_carried(detail) for detail in details.values()):
             return Verdict(False)
+        turns = self._login_turns if interactive else self._turns
+        await turns.acquire()
+        try:
+            return await self._ask(identity, action, details, interactive)
+        finally:
+            turns.release()
+
+    async def _ask(self, identity: Identity, action: str, details: Mapping[str, str], interactive: bool) -> Verdict:
         number = f"virtproxy-{next(self._numbers)}"
         flags = _ALLOW_USER_INTERACTION if interactive else 0
         body = (_subject(identity), action, dict(details), flags, number)
@@ -82,7 +97,10 @@ class Authority:
             if not failure.name:
                 self._take_back(number)
             raise self._unavailable(failure) from None
-        return _verdict(answer)
+        try:
+            return _verdict(answer)
+        except (AttributeError, IndexError, TypeError, ValueError):
+            raise self._unavailable(BusError("its answer is not understood")) from None
 
     async def permits(self, identity: Identity, action: str, details: Mapping[str, str]) -> bool:
         """The answer of `check` in one word; no answer is a no. What the access driver asks."""
@@ -133,6 +151,11 @@ class Authority:
             advice = _ADVICE_ACTIONS if "not registered" in str(failure) else _ADVICE
             self._log.error("polkit cannot be asked: {reason}; {advice}", reason=failure, advice=advice)
         return PolkitUnavailable(str(failure))
+
+
+def _carried(text: str) -> bool:
+    """Whether D-Bus can carry it: the bus leaves whoever sends a zero, or bytes that are no UTF-8."""
+    return len(text) <= DETAIL_MAX and "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _verdict(answer: Any) -> Verdict:

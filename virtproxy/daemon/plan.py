@@ -24,7 +24,7 @@ from virtproxy.daemon.options import DaemonOptions
 from virtproxy.daemon.owners_file import owners_of
 from virtproxy.daemon.paths import Places, places
 from virtproxy.daemon.policy_file import policy_of, policy_warnings
-from virtproxy.daemon.polkit import check_polkit
+from virtproxy.daemon.polkit import check_polkit, polkit_warnings
 from virtproxy.daemon.sasl_plan import sasl_rules
 from virtproxy.daemon.settings import Settings, load
 from virtproxy.daemon.sockets import check_inet, check_unix
@@ -97,6 +97,7 @@ def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> P
             *tls_warnings,
             *sasl_warnings,
             *policy_warnings(policy),
+            *polkit_warnings(settings, bool(inet)),
             *metrics_warnings(settings, metrics),
         ),
         policy=policy,

@@ -39,6 +39,14 @@ def check_polkit(settings: Settings) -> None:
         raise settings.error(keys[0], problem)
 
 
+def polkit_warnings(settings: Settings, networked: bool) -> list[str]:
+    """Return what the log is to say when the daemon starts; ``networked``: it listens on TCP or TLS."""
+    if not networked or not asks_polkit(settings, "access_drivers"):
+        return []
+    place = settings.place("access_drivers")
+    return [f"{place}: clients over TCP and TLS may do nothing: polkit knows processes of this host only"]
+
+
 def polkit_authority(settings: Settings, reactor: StreamReactor) -> Authority | None:
     """Return polkit for a daemon whose settings ask for it; it is connected to when the first question comes."""
     if not _asking(settings):
