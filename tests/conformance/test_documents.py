@@ -257,6 +257,34 @@ def test_pools_and_volumes(host: Host) -> None:
     host.refused(f"disk source {SHADOW}", "attach-device", "mine", "FILE", "--config", text=text)
 
 
+def test_a_volume_that_is_a_link(host: Host) -> None:
+    (host.lab.directory / "images/linked").mkdir()
+    host.works("pool-create", "FILE", text=POOL.format(name="linked", path=host.images / "linked"))
+    host.works("vol-create", "linked", "FILE", text=VOLUME.format(name="v", more=""))
+    victim = host.lab.directory / "victim"
+    victim.write_text("untouched")
+    (host.lab.directory / "images/linked/v").unlink()
+    (host.lab.directory / "images/linked/v").symlink_to("/run/lab/victim")
+    source = host.lab.write("source", "overwritten")
+    told = "disk source /run/lab/victim"
+    host.refused(told, "vol-upload", "--pool", "linked", "v", source)
+    host.refused(told, "vol-download", "--pool", "linked", "v", "/dev/null")
+    host.refused(told, "vol-wipe", "--pool", "linked", "v")
+    host.refused(told, "vol-clone", "--pool", "linked", "v", "w")
+    assert victim.read_text() == "untouched"
+
+
+def test_a_network_of_ones_own(host: Host) -> None:
+    network = "<network><name>{}</name><bridge name='{}'/></network>"
+    host.refused("bridge eth0", "net-define", "FILE", text=network.format("isolated", "eth0"))
+    address = "<ip address='192.0.2.1' netmask='255.255.255.0'/>"
+    routed = f"<network><name>isolated</name><forward mode='nat'/>{address}</network>"
+    host.refused("ip:192.0.2.1/255.255.255.0", "net-define", "FILE", text=routed)
+    host.works("net-define", "FILE", text="<network><name>isolated</name></network>")
+    host.works("attach-interface", "mine", "network", "isolated", "--config", "--mac", "52:54:00:00:00:0a")
+    host.works("detach-interface", "mine", "network", "--config", "--mac", "52:54:00:00:00:0a")
+
+
 def test_a_header_that_is_written_after_the_definition(host: Host) -> None:
     (host.lab.directory / "images/late").mkdir()
     host.works("pool-create", "FILE", text=POOL.format(name="late", path=host.images / "late"))

@@ -26,7 +26,19 @@ _NODES = ("char:", "block:", "device:", "dir:")
 
 
 def follow(claims: Iterable[Claim], images: Iterable[Image], volumes: Mapping[str, str] = _NONE) -> list[Claim]:
-    """Return the claims that follow from those of a document and from the images that it has opened.
+    """Return all that follows from the claims of a document and from the images that it has opened.
+
+    For those who judge nothing in between; see `all_resolved` and `Chain`.
+    """
+    found = all_resolved(claims, volumes)
+    chain = Chain(images, volumes)
+    while not chain.ended:
+        found.extend(chain.step())
+    return found
+
+
+def all_resolved(claims: Iterable[Claim], volumes: Mapping[str, str] = _NONE) -> list[Claim]:
+    """Return the claims of where claims lead over links.
 
     `volumes`: the paths of the volumes ("pool/name") among them, as far as they are known.
     """
@@ -36,22 +48,37 @@ def follow(claims: Iterable[Claim], images: Iterable[Image], volumes: Mapping[st
         if claim.kind == "volume" and claim.value in volumes:
             path = volumes[claim.value]
             found.extend(resolved(Claim("file", lexical(path), path, f"volume {claim.value}")))
-    chain = deque((image.path or volumes.get(image.volume, ""), image.where) for image in images)
-    seen: set[str] = set()
-    while chain:
-        path, where = chain.popleft()
-        if not path or path in seen:
-            continue
-        seen.add(path)
-        if len(seen) > CHAIN_MAX:
-            found.append(Claim("unknown", f"more than {CHAIN_MAX} backing stores", "", where))
-            break
-        for claim, goes_on in _named_by(path, where):
-            found.append(claim)
-            found.extend(resolved(claim))
-            if goes_on and claim.kind == "file":
-                chain.append((claim.value, claim.where))
     return found
+
+
+class Chain:
+    """Follows images from header to header, one step after the other, so that each can be judged before the next."""
+
+    def __init__(self, images: Iterable[Image], volumes: Mapping[str, str] = _NONE) -> None:
+        paths = ((image.path or volumes.get(image.volume, ""), image.where) for image in images)
+        self._waiting = deque((path, where) for path, where in paths if path)
+        self._seen: set[str] = set()
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is no header left to read."""
+        return not self._waiting
+
+    def step(self) -> list[Claim]:
+        """Read one header and return what it lays claim to; what it names is read by later steps."""
+        path, where = self._waiting.popleft()
+        if path in self._seen:
+            return []
+        self._seen.add(path)
+        if len(self._seen) > CHAIN_MAX:
+            self._waiting.clear()
+            return [Claim("unknown", f"more than {CHAIN_MAX} backing stores", "", where)]
+        found: list[Claim] = []
+        for claim, goes_on in _named_by(path, where):
+            found.extend((claim, *resolved(claim)))
+            if goes_on and claim.kind == "file":
+                self._waiting.append((claim.value, claim.where))
+        return found
 
 
 def resolved(claim: Claim) -> Iterator[Claim]:

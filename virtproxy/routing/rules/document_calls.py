@@ -23,6 +23,7 @@ class Call:
     `documents` and `words`: by argument, the kind of document and the kind of claim. `typed`: the same for typed
     parameters, "xml:domain" for a document. `always`: claims (kind, value) that the call itself is. `opens`: what it
     takes up that lies with the daemon already, whose images and links are looked at again (`documents_kept`).
+    `volume`: the argument that is a volume, which must not be a link to something else.
     `special`: something that only a function of `document_claims` can tell.
     """
 
@@ -32,6 +33,7 @@ class Call:
     always: tuple[tuple[str, str], ...] = ()
     opens: str = ""
     special: str = ""
+    volume: str = ""
 
 
 def _xml(argument: str, kind: str) -> Call:
@@ -87,7 +89,8 @@ CALLS: Mapping[str, Call] = {
     "DOMAIN_BACKUP_BEGIN": Call({"backup_xml": "domainbackup", "checkpoint_xml": "domaincheckpoint"}),
     "DOMAIN_SET_BLKIO_PARAMETERS": Call(special="throttle"),
     # Migration: what comes in, and where a guest is sent
-    "DOMAIN_MIGRATE_PREPARE": Call(words={"uri_in": "migration_uri"}),
+    # The first version says nowhere which guest it will be.
+    "DOMAIN_MIGRATE_PREPARE": Call(words={"uri_in": "migration_uri"}, always=(("native", "migration:version1"),)),
     "DOMAIN_MIGRATE_PREPARE2": Call({"dom_xml": _GUEST}, {"uri_in": "migration_uri"}),
     "DOMAIN_MIGRATE_PREPARE3": Call({"dom_xml": _GUEST, "cookie_in": COOKIE}, {"uri_in": "migration_uri"}),
     "DOMAIN_MIGRATE_PREPARE3_PARAMS": Call({"cookie_in": COOKIE}, typed=_MIGRATION),
@@ -141,7 +144,18 @@ CALLS: Mapping[str, Call] = {
     "STORAGE_POOL_CREATE": Call(opens="pool"),
     "STORAGE_POOL_BUILD": Call(opens="pool"),
     "STORAGE_VOL_CREATE_XML": _xml("xml", "volume"),
-    "STORAGE_VOL_CREATE_XML_FROM": Call({"xml": "volume"}, special="clone"),
+    "STORAGE_VOL_CREATE_XML_FROM": Call({"xml": "volume"}, special="clone", volume="clonevol"),
+    "STORAGE_POOL_SET_AUTOSTART": Call(opens="pool-autostart"),
+    **dict.fromkeys(
+        (
+            "STORAGE_VOL_UPLOAD",
+            "STORAGE_VOL_DOWNLOAD",
+            "STORAGE_VOL_WIPE",
+            "STORAGE_VOL_WIPE_PATTERN",
+            "STORAGE_VOL_RESIZE",
+        ),
+        Call(volume="vol"),
+    ),
 }
 
 _NAMES = "it is the name of a thing, about which the access rules decide"

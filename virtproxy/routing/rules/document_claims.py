@@ -29,9 +29,13 @@ _THROTTLES = frozenset(
 
 
 class Named(NamedTuple):
-    """What a call names: claims, images whose headers count, and the documents themselves."""
+    """What a call names: claims, images whose headers count, and the documents themselves.
+
+    `followed`: what the access rules judge, of which only counts where it leads.
+    """
 
     claims: list[Claim]
+    followed: list[Claim]
     images: list[Image]
     documents: list[Document]
 
@@ -46,12 +50,18 @@ def named_by(procedure: Procedure[Any, Any], args: Any) -> Named:
     images = [image for document in documents for image in document.images]
     if call.special == "rebase":
         images += _rebase(args, claims)
-    elif call.special == "clone":
-        # That the caller may read it is for the access rules; what is behind it is read too.
-        images.append(Image("", f"{args.clonevol.pool}/{args.clonevol.name}", "the volume to be cloned"))
+    followed = [_volume(getattr(args, call.volume))] if call.volume else []
+    if call.special == "clone":
+        # Its contents are converted, and with them what is behind it.
+        images += [Image("", claim.value, claim.where) for claim in followed]
     elif call.special == "throttle":
         claims += _throttled(args)
-    return Named(claims, images, documents)
+    return Named(claims, followed, images, documents)
+
+
+def _volume(volume: Any) -> Claim:
+    name = f"{volume.pool}/{volume.name}"
+    return Claim("volume", name, name, f"volume {name}")
 
 
 def text_length(procedure: Procedure[Any, Any], args: Any) -> int:

@@ -15,7 +15,7 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 
 from virtproxy import errors
-from virtproxy.access.claims.chain import follow
+from virtproxy.access.claims.chain import Chain, all_resolved
 from virtproxy.access.claims.document import DocumentError
 from virtproxy.access.claims.images import Image
 from virtproxy.access.claims.model import Claim, Judge
@@ -31,7 +31,7 @@ from virtproxy.routing.rules.document_calls import CALLS
 from virtproxy.routing.rules.document_claims import Named, named_by, text_length
 from virtproxy.routing.rules.documents_kept import Kept, kept_by
 from virtproxy.routing.rules.judge import Judge as Things
-from virtproxy.routing.rules.own_volumes import is_own_volume
+from virtproxy.routing.rules.own_things import is_own
 from virtproxy.routing.session import Session
 from virtproxy.routing.stages import Request, Stage
 
@@ -96,7 +96,7 @@ class DocumentStage(Stage):
         if text_length(request.procedure, request.args) > SHORT:
             return self._read_long(request)
         named = self._read(request)
-        if not named.claims and not named.images and not CALLS[request.procedure.name].opens:
+        if not (named.claims or named.followed or named.images or CALLS[request.procedure.name].opens):
             return None
         return self._consider(request, named)
 
@@ -111,13 +111,13 @@ class DocumentStage(Stage):
             if not self._policy.reporting:
                 raise VirtError.of(ErrorCode.XML_ERROR, str(error), domain=ErrorDomain.ACCESS) from None
             _log.warn("would be refused: {why} to {who}", why=str(error), who=request.identity.describe())
-            return Named([], [], [])
+            return Named([], [], [], [])
 
     async def _consider(self, request: Request, named: Named) -> None:
         """Judge the claims, what follows from them on this host, and what the daemon has kept for the call."""
         request.notes["documents"] = named.documents
         await self._check(request, named.claims)
-        await self._follow(request, named.claims, named.images)
+        await self._follow(request, [*named.claims, *named.followed], named.images)
         opens = CALLS[request.procedure.name].opens
         for kept in await kept_by(opens, request, self._ask) if opens else ():
             await self._open(request, kept)
@@ -135,7 +135,10 @@ class DocumentStage(Stage):
         names = {image.volume for image in images if image.volume}
         names |= {claim.value for claim in claims if claim.kind == "volume"}
         volumes = {name: path for name in sorted(names) if (path := await self._path_of(name))}
-        await self._check(request, await self._in_thread(lambda: follow(claims, images, volumes)))
+        await self._check(request, await self._in_thread(lambda: all_resolved(claims, volumes)))
+        chain = Chain(images, volumes)
+        while not chain.ended:
+            await self._check(request, await self._in_thread(chain.step))
 
     async def _path_of(self, volume: str) -> str | None:
         """Where a volume ("pool/name") lies; None if there is no such volume yet."""
@@ -155,13 +158,13 @@ class DocumentStage(Stage):
         return await self._things.daemon(procedure.family).ask(procedure, args)
 
     async def _check(self, request: Request, claims: Sequence[Claim]) -> None:
-        """VirtError unless every claim is granted, or of a volume that is the caller's to use."""
+        """VirtError unless every claim is granted, or of a thing that is the caller's to use."""
         decision = self._policy.judge(request.identity, claims) if claims else GRANTED
         if decision.granted and not decision.pretended:
             return
         for claim in claims:
             decision = self._policy.judge(request.identity, [claim])
-            if (decision.granted and not decision.pretended) or await is_own_volume(self._things, claim):
+            if (decision.granted and not decision.pretended) or await is_own(self._things, claim):
                 continue
             self._note(request, decision)
             if not decision.granted:

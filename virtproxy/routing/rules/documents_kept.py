@@ -89,10 +89,15 @@ async def _pool(args: Any, ask: Ask) -> list[Kept]:
     return [Kept((await ask(remote.STORAGE_POOL_GET_XML_DESC, told)).xml, "pool")]
 
 
+async def _pool_autostart(args: Any, ask: Ask) -> list[Kept]:
+    return await _pool(args, ask) if args.autostart else []
+
+
 _READERS: dict[str, Callable[[Any, Ask], Awaitable[list[Kept]]]] = {
     "guest": _guest,
     "autostart": _autostart,
     "saved": _saved,
     "snapshot": _snapshot,
     "pool": _pool,
+    "pool-autostart": _pool_autostart,
 }
