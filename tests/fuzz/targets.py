@@ -87,6 +87,11 @@ class FakeBackend:
         self.passed = Framer()
         self.closed = False
 
+    @property
+    def owed(self) -> int:
+        """What was left for later."""
+        return len(self.unanswered)
+
     async def open(self) -> None:
         """Always there."""
 

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import pytest_twisted
 from twisted.internet.defer import ensureDeferred
+from twisted.internet.task import Clock
 
 from tests.support.proxy import Proxy, settle
 from tests.support.scripted import ScriptedDaemon
@@ -55,3 +57,36 @@ def make_proxy(loop: Any, daemons: dict[str, ScriptedDaemon]) -> Iterator[MakePr
     yield make
     for proxy in made:
         run(proxy.close())
+
+
+class Timed:
+    """A reactor with a pretended clock; what is due at once is the real one's."""
+
+    def __init__(self, reactor: Any, clock: Clock) -> None:
+        self._reactor = reactor
+        self._clock = clock
+        self.seconds = clock.seconds
+
+    def callLater(self, delay: float, function: Callable[..., object], *args: Any) -> Any:
+        return (self._clock if delay else self._reactor).callLater(delay, function, *args)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The time of the timed proxies."""
+    return Clock()
+
+
+@pytest.fixture
+def timed_proxy(make_proxy: MakeProxy, clock: Clock, loop: Any) -> Callable[..., Proxy]:
+    """Makes proxies with the pretended clock."""
+
+    def make(**more: Any) -> Proxy:
+        proxy = make_proxy(**more)
+        proxy.router = replace(proxy.router, reactor=Timed(loop, clock))
+        return proxy
+
+    return make

@@ -13,7 +13,7 @@ from tests.support.memory import MemoryTransport
 from tests.support.scripted import LATER, Script, ScriptedSession
 from virtproxy.protocol import remote
 from virtproxy.rpc.keepalive import PING, PONG
-from virtproxy.rpc.server import ServerConnection, ServerSettings
+from virtproxy.rpc.server import WAITING_BYTES_MAX, WAITING_CALLS_MAX, ServerConnection, ServerSettings
 from virtproxy.wire.frame import (
     CALL,
     CALL_WITH_FDS,
@@ -24,6 +24,7 @@ from virtproxy.wire.frame import (
     REPLY_WITH_FDS,
     STREAM,
     STREAM_HOLE,
+    Frame,
     pack,
 )
 from virtproxy.wire.framer import Framer
@@ -73,18 +74,63 @@ class Server:
 
 def test_calls_over_the_limit_wait_for_answers() -> None:
     server = Server(max_requests=2)
-    server.calls(1, 2, 3)
+    server.calls(1, 2, 3, 4)
     assert server.served == [1, 2]
-    assert server.transport.reads()
-    server.calls(4)
-    assert not server.transport.reads()
     server.answer(2)
     assert server.served == [1, 2, 3]
-    assert server.transport.reads()
     server.answer(1)
     server.answer(3)
     assert server.served == [1, 2, 3, 4]
     assert server.sent == [2, 1, 3]
+
+
+def test_when_too_many_wait_nothing_more_is_read() -> None:
+    server = Server(max_requests=2)
+    server.calls(*range(1, 2 + WAITING_CALLS_MAX))
+    server.turns()
+    assert server.transport.reads()
+    server.calls(100)
+    assert not server.transport.reads()
+    server.answer(1)
+    assert server.transport.reads()
+
+
+def test_when_too_large_calls_wait_nothing_more_is_read() -> None:
+    server = Server(max_requests=1)
+    server.calls(1)
+    server.connection.dataReceived(pack(0x20008086, 1, 59, CALL, 2, OK, bytes(WAITING_BYTES_MAX)).raw)
+    assert not server.transport.reads()
+    server.answer(1)
+    assert server.transport.reads()
+
+
+class Lanes(ScriptedSession):
+    """A session whose calls with even and odd serials are served by different backends."""
+
+    owed = 0
+
+    def lane(self, frame: Frame) -> int | None:
+        return frame.serial % 2
+
+    def has_room(self, lane: int | None, most: int) -> bool:
+        waiting = [frame for frame in self.frames if frame.serial % 2 == lane]
+        return bool(len(waiting) - self.script.answered[lane] < most)  # type: ignore[attr-defined]
+
+
+def test_a_stuck_lane_leaves_the_other_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server(max_requests=2)
+    server.script.answered = {0: 0, 1: 0}  # type: ignore[attr-defined]
+    server.connection._session.__class__ = Lanes
+    server.calls(1, 3, 5, 7)
+    assert server.served == [1, 3]
+    server.calls(2, 4, 6)
+    assert server.served == [1, 3, 2, 4]
+    server.script.answered[0] += 1  # type: ignore[attr-defined]
+    server.answer(2)
+    assert server.served == [1, 3, 2, 4, 6]
+    server.script.answered[1] += 1  # type: ignore[attr-defined]
+    server.answer(1)
+    assert server.served == [1, 3, 2, 4, 6, 5]
 
 
 def test_many_quick_calls_in_one_piece_are_all_served_in_order() -> None:

@@ -61,6 +61,14 @@ class ScriptedSession:
         """Answer a call with an error."""
         self.connection.reply(error_frame(frame.program, frame.version, frame.procedure, frame.serial, error.to_net()))
 
+    def lane(self, frame: Frame) -> int | None:
+        """There is one way only."""
+        return None
+
+    def has_room(self, lane: int | None, most: int) -> bool:
+        """No call passes another."""
+        return False
+
     def stream(self, frame: Frame) -> None:
         """Keep a stream packet."""
         self.stream_frames.append(frame)

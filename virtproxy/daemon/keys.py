@@ -130,6 +130,8 @@ _OWN = (
     _uint("tls_expiry_warning_days", 30, 0, 3650, network_only=True),
     _uint("busy_poll_us", 50, 0, 1000),
     _uint("auth_timeout", 60, 0, 3600),
+    _texts("call_deadlines"),
+    _uint("max_backend_requests", 0),
     _text("policy_file", None),
     _uint("polkit_timeout", 30, 1, 3600),
     _text("policy_owners_file", None),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from virtproxy.auth.settings import AuthSettingError, check_auth_setting
 from virtproxy.daemon import endpoints
 from virtproxy.daemon.audit_settings import AuditSettings, audit_settings, audit_warnings
+from virtproxy.daemon.call_deadlines import call_deadlines
 from virtproxy.daemon.catalogue import Row
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
 from virtproxy.daemon.failure import ExitCode, StartupError
@@ -152,6 +153,7 @@ def _check_values(settings: Settings) -> None:
     for key, meaning in (("max_clients", "let nobody in"), ("max_client_requests", "serve no call")):
         if settings.number(key) == 0:
             raise settings.error(key, f"{key} = 0 would {meaning}: set it to 1 or more, or leave it out")
+    call_deadlines(settings)
     uuid = settings.text("host_uuid")
     if uuid is not None and not _UUID.fullmatch(uuid):
         raise settings.error("host_uuid", f'host_uuid must be a UUID of 32 hexadecimal digits, not "{uuid}"')

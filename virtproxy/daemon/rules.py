@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from virtproxy.daemon.call_deadlines import call_deadlines
 from virtproxy.daemon.documents_rule import document_rules
 from virtproxy.daemon.plan import Plan
 from virtproxy.daemon.polkit import asks_polkit
+from virtproxy.daemon.settings import Settings
+from virtproxy.routing.rules.bulkhead import BulkheadRule
+from virtproxy.routing.rules.deadline import DeadlineRule
 from virtproxy.routing.rules.readonly import ReadonlyStage
 from virtproxy.routing.stages import StageMaker
 
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
 
 def stage_makers(plan: Plan, polkit: Authority | None) -> tuple[StageMaker, ...]:
     """Return what each session of the daemon puts between its client and its backends: first the outermost."""
-    makers: list[StageMaker] = [ReadonlyStage]
+    makers: list[StageMaker] = [*_limits(plan.settings), ReadonlyStage]
     if polkit is not None and asks_polkit(plan.settings, "access_drivers"):
         from virtproxy.access.polkit import PolkitDecider
         from virtproxy.routing.rules.access import AccessRule
@@ -34,3 +38,13 @@ def stage_makers(plan: Plan, polkit: Authority | None) -> tuple[StageMaker, ...]
         makers.append(access)
         makers.extend(document_rules(plan.policy, plan.owners, access))
     return tuple(makers)
+
+
+def _limits(settings: Settings) -> list[StageMaker]:
+    makers: list[StageMaker] = []
+    deadlines = call_deadlines(settings)
+    if deadlines:
+        makers.append(DeadlineRule(deadlines, settings.number("max_client_requests")))
+    if settings.number("max_backend_requests"):
+        makers.append(BulkheadRule(settings.number("max_backend_requests")))
+    return makers

@@ -74,6 +74,11 @@ class LocalBackend:
 
     # The session's side
 
+    @property
+    def owed(self) -> int:
+        """How many calls the driver's methods are busy with."""
+        return len(self._running)
+
     async def open(self) -> None:
         """The same as `join`, for a session."""
         self.join()

@@ -42,6 +42,10 @@ class BackendClient(Protocol):
 class Backend(Protocol):
     """The server's side: what a session may ask of a backend."""
 
+    @property
+    def owed(self) -> int:
+        """How many calls have not been answered."""
+
     async def open(self) -> None:
         """Make ready to serve; raises VirtError. Called once, before the first call, for a primary."""
 

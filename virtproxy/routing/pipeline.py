@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from virtproxy import errors
 from virtproxy.errors import VirtError
 from virtproxy.protocol import programs
-from virtproxy.protocol.schema import Procedure
+from virtproxy.protocol.schema import Family, Procedure
 from virtproxy.routing.answers import error_reply
 from virtproxy.routing.procedures import PLAIN, Key
 from virtproxy.routing.stages import Request, Stage, StageMaker
@@ -79,9 +79,9 @@ class Pipeline:
         self._closed = True
         for thinking in list(self._thinking):
             thinking.cancel()
-        for request in self.requests.values():
+        for request in list(self.requests.values()):
             self._drop(request)
-        self.requests.clear()
+            self._forget(request)
         self.asked.clear()
         self._events.clear()
         for stage in self._stages:
@@ -114,12 +114,13 @@ class Pipeline:
                     return
             if not request.answered:
                 self._admit(request)
+            else:
+                self._drop(request)
+                self._forget(request)
         except Exception as error:
             self._refuse(request, error)
 
     def _wait(self, request: Request, thought: Coroutine[Any, Any, None], stages: Any) -> None:
-        if request.procedure.stream is not None:
-            self._session.client.hold(request)
         if request.procedure.edge == "open":
             self._session.opening = True
         self._think(thought, lambda _: self._ask(request, stages), lambda error: self._refuse(request, error))
@@ -144,6 +145,8 @@ class Pipeline:
         self._drop(request)
         if not request.answered:
             self._session.refuse(request.frame, error)
+        else:
+            self._forget(request)
         if request.procedure.edge == "open" and self._session.opening:
             self._session.opened()
 
@@ -155,12 +158,28 @@ class Pipeline:
             self._session.client.discard(request.frame)
         self._session.client.release(request)
 
+    def _forget(self, request: Request) -> None:
+        """Nobody owes an answer to this call any more."""
+        if self.requests.get(_key(request.frame)) is request:
+            del self.requests[_key(request.frame)]
+        done, request.when_done = request.when_done, []
+        for callback in done:
+            callback()
+
+    def thinking_of(self, family: Family) -> int:
+        """How many calls of a family have not been let pass yet."""
+        return sum(not request.admitted and request.procedure.family is family for request in self.requests.values())
+
     def holds(self, frame: Frame) -> bool:
-        """Whether a stream packet was taken because its call is still being thought about."""
+        """Whether a stream packet was taken because its call is still being thought about.
+
+        Few clients send one before they have an answer; who does is not read from until it has.
+        """
         request = self.requests.get(_key(frame)) if self.requests else None
-        if request is None or not self._session.client.held(request):
+        if request is None or request.admitted or request.answered or request.procedure.stream is None:
             return False
         request.held.append(frame)
+        self._session.client.hold(request)
         return True
 
     # What stages do themselves
@@ -201,8 +220,10 @@ class Pipeline:
         if request is None:
             return False
         if request.answered:
-            del self.requests[_key(frame)]
+            self._forget(request)
             self._session.client.discard(frame)
+            if request.settled is not None and request.procedure.stream is not None and frame.status != ERROR:
+                self._session.abandon(request.frame, request.procedure, request.settled)
         else:
             request.answered = True
             if request.forwarded:
@@ -214,6 +235,9 @@ class Pipeline:
         """Answer a call with `error` before its backend does; what that says later is dropped."""
         if not request.answered and not self._closed:
             request.answered = True
+            request.settled = error
+            if request.procedure.stream is not None:
+                self._session.forget_stream(request.frame)
             self._answer(request, error_reply(request.frame, error), early=True)
 
     def _answer(self, request: Request, frame: Frame, *, early: bool) -> None:
@@ -228,7 +252,7 @@ class Pipeline:
             self._failed_reply(request, frame, error, early)
             return
         if not early:
-            self.requests.pop(_key(frame), None)
+            self._forget(request)
         if self.watchers and (frame.status == ERROR or "decision" in request.notes):
             self.deliver(request.frame, frame, request)
         else:

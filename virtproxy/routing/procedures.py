@@ -19,6 +19,8 @@ FAMILIES = tuple(Family)
 Key = tuple[int, int, int]
 _INDEX = {family: index for index, family in enumerate(FAMILIES)}
 # Edges that are only somebody's business where a driver is; a relay passes them on.
+# The lane of a call that waits for nothing.
+GOODBYE = -1
 _PASSED_ON = {None, "event-register", "event-deregister"}
 
 
@@ -38,6 +40,22 @@ def _plain_calls() -> Mapping[Key, int]:
 
 # (program, version, procedure) -> index of the family, for every call that needs no thought.
 PLAIN: Mapping[Key, int] = _plain_calls()
+
+
+def is_passed_on(procedure: Procedure[Any, Any]) -> bool:
+    """Whether the daemon does not answer calls of `procedure` itself."""
+    return procedure.edge in _PASSED_ON
+
+
+def lane_of(frame: Frame) -> int | None:
+    """The place of the family whose backend serves a call; GOODBYE for CONNECT_CLOSE, None for the daemon's own."""
+    program = programs.BY_NUMBER.get(frame.program)
+    procedure = program.procedures.get(frame.procedure) if program is not None else None
+    if procedure is None:
+        return None
+    if procedure.edge == "close":
+        return GOODBYE
+    return _INDEX[procedure.family] if is_passed_on(procedure) else None
 
 
 def procedure_of(frame: Frame) -> Procedure[Any, Any]:

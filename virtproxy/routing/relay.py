@@ -126,6 +126,11 @@ class RemoteBackend:
 
     # Backend
 
+    @property
+    def owed(self) -> int:
+        """How many calls the daemon owes an answer, or will when it is connected."""
+        return len(self._outstanding) + len(self._pending)
+
     def call(self, frame: Frame) -> None:
         """Pass a call on, opening the connection first where there is none."""
         link = self._open_link

@@ -21,7 +21,7 @@ from virtproxy.routing.backend import Backend
 from virtproxy.routing.edge import Edge
 from virtproxy.routing.families import Route, Target
 from virtproxy.routing.pipeline import Pipeline
-from virtproxy.routing.procedures import FAMILIES, index_of, procedure_of
+from virtproxy.routing.procedures import FAMILIES, GOODBYE, index_of, lane_of, procedure_of
 from virtproxy.routing.router import Router
 from virtproxy.routing.stages import StageMaker
 from virtproxy.rpc.server import ServerConnection
@@ -84,7 +84,7 @@ class Session:
         refusal = self.gate.refuses(procedure)
         if refusal is not None:
             raise refusal
-        if self.opening:
+        if self.opening and procedure.edge != "close":
             self._held.append(frame)
         else:
             self.pipeline.take(frame, procedure)
@@ -110,6 +110,20 @@ class Session:
         if procedure.stream is not None:
             self._streams[frame.serial] = (frame, backend)
         backend.call(frame)
+
+    def lane(self, frame: Frame) -> int | None:
+        """Calls of each family are in a lane of their own."""
+        return lane_of(frame)
+
+    def has_room(self, lane: int | None, most: int) -> bool:
+        """Whether the backend of a family owes fewer than `most` answers; a goodbye is always answered."""
+        if lane is None or lane == GOODBYE:
+            return lane == GOODBYE
+        if self.opening or self._route is None or not self.gate.authenticated:
+            return False
+        backend = self._backends[lane]
+        owed = backend.owed if backend is not None else 0
+        return owed + self.pipeline.thinking_of(FAMILIES[lane]) < most
 
     def stream(self, frame: Frame) -> None:
         """Pass a stream packet to whoever serves the stream; one of no stream is dropped."""
@@ -145,6 +159,16 @@ class Session:
         for index, family in enumerate(FAMILIES):
             if family is Family.HYPERVISOR or not route.secondary:
                 self._backends[index] = primary
+
+    def forget_stream(self, call: Frame) -> None:
+        """Drop what the client still sends to the stream that `call` asked for."""
+        self._streams.pop(call.serial, None)
+
+    def abandon(self, call: Frame, procedure: Procedure[Any, Any], error: VirtError) -> None:
+        """Break the stream that `call` opened at its backend, because the client has been told that it failed."""
+        backend = self._backends[index_of(procedure.family)]
+        if backend is not None:
+            backend.stream(stream_error(call, error))
 
     def detach(self) -> None:
         """Give every backend up."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Hashable
 from typing import TYPE_CHECKING, Any
 
 from virtproxy import errors
+from virtproxy.errors import VirtError
 from virtproxy.protocol.schema import Procedure
 from virtproxy.wire.codec import WireError
 from virtproxy.wire.frame import Frame
@@ -34,7 +35,7 @@ class Request:
 
     __slots__ = (
         "_args", "admitted", "answered", "forwarded", "frame", "held", "notes", "passed", "procedure", "returned",
-        "session", "started",
+        "session", "settled", "started", "when_done",
     )  # fmt: skip
 
     def __init__(self, session: Session, frame: Frame, procedure: Procedure[Any, Any], started: float) -> None:
@@ -52,6 +53,10 @@ class Request:
         self.forwarded = self.returned = 0.0
         # The client has its answer, or the stages are busy with it: what the backend still says is dropped.
         self.answered = False
+        # The error that it was answered with before its backend had.
+        self.settled: VirtError | None = None
+        # Called once nobody owes an answer: the backend gave it, or never got the call, or the client left.
+        self.when_done: list[Callable[[], None]] = []
         self._args = _UNDECODED
 
     @property

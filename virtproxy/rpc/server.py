@@ -2,11 +2,13 @@
 """The server end of a connection: an accepted client, its calls in flight, and who serves them.
 
 daemon/ makes one per client and gives it a session. This file counts and orders; the session
-decides. Events and stream packets pass outside the limit on calls.
+decides. Events and stream packets pass outside the limit on calls, and a lane that is stuck does not
+hold up calls of another: a lane is whatever serves a call, as the session tells them apart.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,6 +17,10 @@ from virtproxy.rpc.connection import Connection
 from virtproxy.rpc.reactor import Clock
 from virtproxy.wire.frame import CALL, CALL_WITH_FDS, STREAM, STREAM_HOLE, Frame
 from virtproxy.wire.framer import Sink
+
+# How much may wait for its turn before nothing more is read: enough to see keepalive and a goodbye behind it.
+WAITING_CALLS_MAX = 64
+WAITING_BYTES_MAX = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,12 @@ class ServerSession(Protocol):
 
     def call(self, frame: Frame) -> None:
         """Serve a call; it is answered by `ServerConnection.reply` once, now or later."""
+
+    def lane(self, frame: Frame) -> int | None:
+        """What would serve a call, as a number; None if that cannot be told or is nobody in particular."""
+
+    def has_room(self, lane: int | None, most: int) -> bool:
+        """Whether a lane can serve one more, because it owes the client fewer than `most` answers."""
 
     def stream(self, frame: Frame) -> None:
         """Take a stream packet."""
@@ -64,8 +76,10 @@ class ServerConnection(Connection):
         self._closed_callback = closed
         self._session: ServerSession
         self._in_flight = 0
-        # Calls over the limit: a second helping is kept so that keepalive behind it is still seen.
-        self._waiting: list[Frame] = []
+        # Calls over the limit, by lane.
+        self._waiting: dict[int | None, deque[Frame]] = {}
+        self._waiting_calls = 0
+        self._waiting_bytes = 0
         self._serving_waiting = False
 
     def connected(self) -> None:
@@ -80,7 +94,7 @@ class ServerConnection(Connection):
                 self._in_flight += 1
                 self._session.call(frame)
             else:
-                self._keep_waiting(frame)
+                self._over_the_limit(frame)
         elif kind == STREAM or kind == STREAM_HOLE:
             self._session.stream(frame)
         else:
@@ -91,35 +105,59 @@ class ServerConnection(Connection):
         """How many calls are being served."""
         return self._in_flight
 
-    def _keep_waiting(self, frame: Frame) -> None:
-        self._waiting.append(frame)
-        if len(self._waiting) >= self._max_requests:
+    def _over_the_limit(self, frame: Frame) -> None:
+        """Serve a call if its lane is not what holds the others up; else it waits."""
+        lane = self._session.lane(frame)
+        if lane not in self._waiting and self._may_pass(lane):
+            self._in_flight += 1
+            self._session.call(frame)
+            return
+        self._waiting.setdefault(lane, deque()).append(frame)
+        self._waiting_calls += 1
+        self._waiting_bytes += len(frame.raw)
+        if self._too_much_waits():
             self.hold("requests")
+
+    def _may_pass(self, lane: int | None) -> bool:
+        return self._in_flight < self._max_requests or self._session.has_room(lane, self._max_requests)
+
+    def _too_much_waits(self) -> bool:
+        return self._waiting_calls >= WAITING_CALLS_MAX or self._waiting_bytes >= WAITING_BYTES_MAX
 
     def passage(self, head: Frame) -> Sink | None:
         """A large stream packet may pass on while it comes."""
         return self._session.passage(head) if head.type == STREAM else None
 
     def reply(self, frame: Frame) -> None:
-        """Send the answer to a call, and start the one that waited longest."""
+        """Send the answer to a call, and start those that waited for one."""
         self.send(frame)
         self._in_flight -= 1
         if self._waiting and not self._serving_waiting:
             self._serve_waiting()
 
     def _serve_waiting(self) -> None:
+        """Serve what may pass now, one call of each lane in turn."""
         self._serving_waiting = True
-        while self._waiting and self._in_flight < self._max_requests and not self.closed:
-            self._in_flight += 1
-            self._session.call(self._waiting.pop(0))
+        passed = True
+        while passed:
+            passed = False
+            for lane in list(self._waiting):
+                if not self.closed and self._may_pass(lane):
+                    passed = True
+                    self._in_flight += 1
+                    self._session.call(self._next_of(lane))
         self._serving_waiting = False
-        if len(self._waiting) < self._max_requests:
+        if not self._too_much_waits():
             self.release("requests")
 
-    @property
-    def unprotected(self) -> bool:
-        """Whether something came that was not yet looked at; calls over the limit are such."""
-        return bool(self._waiting) or super().unprotected
+    def _next_of(self, lane: int | None) -> Frame:
+        queue = self._waiting[lane]
+        frame = queue.popleft()
+        if not queue:
+            del self._waiting[lane]
+        self._waiting_calls -= 1
+        self._waiting_bytes -= len(frame.raw)
+        return frame
 
     def unread(self) -> None:
         """The client does not read: it gets no more answers, and may ask no more."""
@@ -133,7 +171,8 @@ class ServerConnection(Connection):
 
     def lost(self, reason: str) -> None:
         """Drop what waited and end the session."""
-        while self._waiting:
-            self.discard(self._waiting.pop(0))
+        for lane in list(self._waiting):
+            for frame in self._waiting.pop(lane):
+                self.discard(frame)
         self._session.client_lost(reason)
         self._closed_callback(self)
