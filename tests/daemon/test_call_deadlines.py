@@ -27,8 +27,8 @@ def test_the_first_pattern_that_fits_counts() -> None:
     found = call_deadlines(settings("virDomainGetInfo=5", "*migrate*=0", "domain_*=60", "*=300"))
     assert found[remote.DOMAIN_GET_INFO] == 5
     assert remote.DOMAIN_MIGRATE_PERFORM3 not in found
-    assert found[remote.DOMAIN_DESTROY] == 60
-    assert found[remote.NETWORK_CREATE] == found[lxc.DOMAIN_OPEN_NAMESPACE] == 300
+    assert found[remote.DOMAIN_DESTROY] == found[lxc.DOMAIN_OPEN_NAMESPACE] == 60
+    assert found[remote.NETWORK_CREATE] == 300
 
 
 def test_names_are_matched_in_either_case() -> None:

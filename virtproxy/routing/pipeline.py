@@ -19,9 +19,9 @@ from twisted.python.failure import Failure
 
 from virtproxy import errors
 from virtproxy.errors import VirtError
-from virtproxy.protocol import programs
 from virtproxy.protocol.schema import Family, Procedure
 from virtproxy.routing.answers import error_reply
+from virtproxy.routing.plain import plain_for
 from virtproxy.routing.procedures import PLAIN, Key
 from virtproxy.routing.stages import Request, Stage, StageMaker
 from virtproxy.rpc.client import error_of
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", bound=Struct | None)
 R = TypeVar("R", bound=Struct | None)
-# How many tables of plain calls are remembered, each for one combination of profiles.
-_TABLES_MAX = 256
-_tables: dict[Any, Mapping[Key, int]] = {}
 # The serials of calls that stages make in the client's name are from here on; no client gets so far.
 ASKED_SERIALS = 0xFFFE0000
 # Events that may wait behind one that a stage thinks about, before the backends are paused.
@@ -70,7 +67,7 @@ class Pipeline:
         for stage in self._stages:
             stage.refresh()
         self._seeing.clear()
-        self.plain = _plain_for(self._stages)
+        self.plain = plain_for(self._stages)
         self.filters_events = any(stage.filters_events() for stage in self._stages)
         self.watchers = [stage for stage in self._stages if stage.watches()]
 
@@ -385,20 +382,3 @@ def deliver(frame: Frame, procedure: Procedure[Any, Any], answer: Deferred[Any])
 
 def _key(frame: Frame) -> Key:
     return (frame.program, frame.procedure, frame.serial)
-
-
-def _plain_for(stages: Sequence[Stage]) -> Mapping[Key, int]:
-    """The calls that no stage wants to see, remembered for equal profiles."""
-    if not stages:
-        return PLAIN
-    profile = tuple((type(stage), stage.profile()) for stage in stages)
-    table = _tables.get(profile)
-    if table is None:
-        if len(_tables) >= _TABLES_MAX:
-            _tables.clear()
-        table = _tables[profile] = {
-            (program, version, number): family
-            for (program, version, number), family in PLAIN.items()
-            if not any(stage.sees(programs.BY_NUMBER[program].procedures[number]) for stage in stages)
-        }
-    return table
