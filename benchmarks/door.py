@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the audit costs on the relay: calls a second with it and without, side by side.
+"""What policy and audit cost on the relay: calls a second with it and without, side by side.
 
     sudo .venv-check/bin/python -m benchmarks.door [--json FILE] [--rounds N] [--calls N]
 
 Real libvirt clients call a real libvirtd through several virtproxyd that differ in their configuration only. Each
-round measures all of them in turn; quoted is the median of the rounds' ratios to the one with everything off.
+burst is compared with those right before and after it through the one with everything off, because one machine's
+speed drifts; quoted is the median of the rounds' ratios.
 Needs root and the packages that ./check installs.
 """
 
@@ -21,43 +22,77 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.__main__ import CLIENTS, Figure, client, show, together
-from benchmarks.places import Places, places, proxy
+from benchmarks.places import Places, Started, places, proxy
 
 AUDIT = 'audit_file = "{place}/audit.jsonl"\naudit_record = "%s"\n'
+POLICY = 'policy_file = "{place}/policy.toml"\npolicy_owners_file = "{place}/owners"\n'
+# The client's guest is granted by name: what it calls is decided by the object.
+RULES = """
+[[grant]]
+to = ["user:root"]
+roles = ["viewer"]
+on = ["connect"]
+
+[[grant]]
+to = ["user:root"]
+roles = ["operator"]
+on = ["domain:bench*"]
+"""
 # What is on, and the least share of the calls a second that must be left.
 VARIANTS: Mapping[str, tuple[str, float]] = {
-    "off again": ("", 0.95),
+    "everything off, once more": ("", 0.95),
     "audit of denials": (AUDIT % "denials", 0.9),
     "audit of writes": (AUDIT % "writes", 0.9),
     "audit of all calls": (AUDIT % "all", 0.65),
+    "policy by object, audit of denials": (POLICY + AUDIT % "denials", 0.9),
+    "policy by object, audit of all calls": (POLICY + AUDIT % "all", 0.5),
 }
 
 
+def burst(started: Started, calls: int) -> tuple[float, float]:
+    """Calls a second of all clients together, and the daemon's processor time for each in microseconds."""
+    before = processor_seconds(started.pid)
+    per_second = together("domain", Places.uri(started.path), calls)
+    return per_second, (processor_seconds(started.pid) - before) / (calls * CLIENTS) * 1e6
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process has used of the processor so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def measure(where: Places, rounds: int, calls: int) -> list[Figure]:
-    """One figure a variant."""
+    """One figure a variant: each burst is compared with the ones before and after it with everything off."""
     with contextlib.ExitStack() as stack:
 
-        def uri(more: str) -> str:
-            return Places.uri(stack.enter_context(proxy(where.backends, more)).path)
+        def started(more: str) -> Started:
+            return stack.enter_context(proxy(where.backends, more, {"policy.toml": RULES}))
 
-        off = uri("")
-        variants = {name: (uri(more), least) for name, (more, least) in VARIANTS.items()}
-        client("domain", off, 10)
+        off = started("")
+        variants = {name: started(more) for name, (more, _) in VARIANTS.items()}
+        client("domain", Places.uri(off.path), 10)
         ratios: dict[str, list[float]] = {name: [] for name in variants}
-        bases: list[float] = []
-        for number in range(rounds):
-            # Every other round in the other order: the first to run is not always the same.
-            order = [*variants] if number % 2 else [*variants][::-1]
-            before = together("domain", off, calls)
-            got = {name: together("domain", variants[name][0], calls) for name in order}
-            base = (before + together("domain", off, calls)) / 2
-            bases.append(base)
-            for name in variants:
-                ratios[name].append(got[name] / base)
-        detail = f"off {statistics.median(bases):.0f} calls/s, {CLIENTS} clients, {rounds} rounds"
+        spent: dict[str, list[float]] = {name: [] for name in ("off", *variants)}
+        for _ in range(rounds):
+            before, used = burst(off, calls)
+            spent["off"].append(used)
+            for name, daemon in variants.items():
+                got, used = burst(daemon, calls)
+                after = burst(off, calls)[0]
+                ratios[name].append(got / ((before + after) / 2))
+                spent[name].append(used)
+                before = after
+        used = statistics.median(spent["off"])
         return [
-            Figure(f"calls/s left: {name}", round(statistics.median(ratios[name]), 3), least, False, detail)
-            for name, (_, least) in variants.items()
+            Figure(
+                f"calls/s left: {name}",
+                round(statistics.median(ratios[name]), 3),
+                least,
+                False,
+                f"{CLIENTS} clients; us of processor a call: {used:.0f} off, {statistics.median(spent[name]):.0f} on",
+            )
+            for name, (_, least) in VARIANTS.items()
         ]
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from socket import AF_UNIX, socket
@@ -71,10 +71,15 @@ def _configuration(directory: Path, backends: dict[str, Path], more: str) -> Pat
 
 
 @contextlib.contextmanager
-def proxy(backends: dict[str, Path], more: str = "") -> Iterator[Started]:
-    """A virtproxyd in front of `backends`, ended at the end; `more` is configuration, "{place}" its directory."""
+def proxy(backends: dict[str, Path], more: str = "", files: Mapping[str, str] | None = None) -> Iterator[Started]:
+    """A virtproxyd in front of `backends`, ended at the end.
+
+    `more` is configuration, in which "{place}" is its directory; `files` are put there.
+    """
     with tempfile.TemporaryDirectory(prefix="vp") as name:
         directory = Path(name)
+        for file, text in (files or {}).items():
+            (directory / file).write_text(text)
         command = [str(Path(sys.executable).parent / "virtproxyd")]
         command += ["-f", str(_configuration(directory, backends, more)), "-p", str(directory / "pid")]
         process = subprocess.Popen(command)
