@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.daemon.test_lifecycle import tls_files
 from tests.support.daemon_process import DaemonProcess, configuration, environment
 from virtproxy.access.audit import files
 from virtproxy.access.audit.chain import entry_of
@@ -241,6 +242,20 @@ def test_renamed_files_and_reloads(place: Path) -> None:
     assert recorded(log)[-1]["event"] == "stop"
     assert verdict(log).broken is None
     assert oct(os.stat(log).st_mode & 0o777) == "0o600"
+
+
+def test_clients_that_are_turned_away_are_recorded(place: Path) -> None:
+    log = place / "audit.jsonl"
+    daemon = started(place, f'audit_file = "{log}"\naudit_record = "denials"\n{tls_files(place)}')
+    (port,) = daemon.ports()
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        client.recv(100)
+    daemon.wait_for("handshake failed")
+    assert daemon.stop() == 0
+    (record,) = [record for record in recorded(log) if record["event"] == "refused"]
+    assert (record["transport"], record["decision"]) == ("tls", "denied")
+    assert record["address"].startswith("127.0.0.1") and record["reason"]
 
 
 def mistake(place: Path, text: str) -> tuple[int, str]:

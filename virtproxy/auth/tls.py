@@ -67,13 +67,15 @@ class ServerTls:
         address: str,
         protocol_for: Callable[[Identity], StreamProtocol],
         log: Logger | None = None,
+        refused: Callable[[str, str], None] = lambda why, certificate: None,
     ) -> TlsTransport:
         """The protocol for a newly accepted socket whose peer is at `address`.
 
         When the client is accepted, `protocol_for` is called with its identity, and what it returns is
-        connected to the TLS transport. Otherwise it never is. `clock` measures the time limit.
+        connected to the TLS transport. Otherwise it never is, and `refused` is called with the reason and the
+        certificate, unless the client just went away. `clock` measures the time limit.
         """
-        handshake = ServerHandshake(clock, self.settings, address, protocol_for, log or _LOG)
+        handshake = ServerHandshake(clock, self.settings, address, protocol_for, log or _LOG, refused)
         return tls_transport(self._factory, handshake)
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
@@ -107,8 +109,10 @@ class ServerHandshake(Handshake):
         address: str,
         protocol_for: Callable[[Identity], StreamProtocol],
         log: Logger,
+        refused: Callable[[str, str], None],
     ) -> None:
         super().__init__(clock)
+        self._refused = refused
         self._settings = settings
         self._address = address
         self._protocol_for = protocol_for
@@ -148,6 +152,7 @@ class ServerHandshake(Handshake):
                 why=why,
                 certificate=self._shown_certificate(),
             )
+            self._refused(why, self._shown_certificate())
         elif reason.check(ConnectionDone, ConnectionLost):
             self._log.info("TLS client {address} went away during the handshake", address=self._address)
         else:
@@ -157,6 +162,7 @@ class ServerHandshake(Handshake):
                 why=reasons(reason.value),
                 certificate=self._shown_certificate(),
             )
+            self._refused(reasons(reason.value), self._shown_certificate())
 
     def _shown_certificate(self) -> str:
         name = self.transport.peer.name

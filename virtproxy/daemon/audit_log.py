@@ -105,6 +105,17 @@ class AuditLog:
         if self._settings.logging:
             self.recorder.tees.append(lambda line: self._log.info("{line}", line=line[:-1].decode()))
 
+    def turned_away(self, number: int | None, transport: str, peer: str, why: str, certificate: str | None) -> None:
+        """A client did not become one: it had no valid certificate, or there were too many."""
+        if self._settings.recorded != "none":
+            where = (
+                ("client", number),
+                ("transport", transport),
+                ("address", peer or None),
+                ("certificate", certificate),
+            )
+            self.recorder.event("refused", *where, ("decision", "denied"), ("reason", why))
+
     def reload(self) -> None:
         """The administrator asked for it, perhaps after renaming the file."""
         self.recorder.tick()

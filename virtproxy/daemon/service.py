@@ -186,6 +186,8 @@ class Service:
         number = self.clients.joined()
         if number is None:
             self._log.warn("a client was turned away: max_clients are connected")
+            where = ("unix", "") if isinstance(endpoint, UnixEndpoint) else (endpoint.transport, inet_name(address))
+            self._turned_away(None, *where, "max_clients are connected")
             sock.close()
             return
         try:
@@ -216,10 +218,18 @@ class Service:
     def _serve_tls(self, number: int, sock: socket.socket, peer: str) -> None:
         if self.certificates is None:
             raise RuntimeError("a TLS endpoint in a plan without certificates")
-        inner = self.certificates.tls.wrap(self._reactor, peer, partial(self._connection, number, "auth_tls"))
+        connected = partial(self._connection, number, "auth_tls")
+        refused = partial(self._turned_away, number, "tls", peer)
+        inner = self.certificates.tls.wrap(self._reactor, peer, connected, refused=refused)
         protocol = Watched(inner, lambda: self._left(number))
         self._ends[number] = protocol.close
         self._begin(number, sock, protocol, peer)
+
+    def _turned_away(
+        self, number: int | None, transport: str, peer: str, why: str, certificate: str | None = None
+    ) -> None:
+        if self.audit is not None:
+            self.audit.turned_away(number, transport, peer, why, certificate)
 
     def _connection(self, number: int, auth: str, identity: Identity) -> ServerConnection:
         """Return the connection of a client, which may still have to log in."""

@@ -103,4 +103,6 @@ def result_text(record: Record) -> str:
 
 def _message(record: Record) -> str:
     error = record.get("error")
-    return str(error.get("message", "")) if isinstance(error, dict) else str(record.get("missing", ""))
+    if isinstance(error, dict):
+        return str(error.get("message", ""))
+    return str(record.get("missing") or record.get("reason") or "")

@@ -73,8 +73,10 @@ def subject(identity: Identity) -> str:
             ("gid", identity.gid),
             ("pid", identity.pid),
             ("sasl", identity.sasl_user),
-            ("realm", realm_of(identity.sasl_user)),
+            ("mechanism", identity.sasl_mechanism),
+            ("realm", realm_of(identity.principal or identity.sasl_user)),
             ("x509", dname),
+            ("san", list(identity.x509_sans) or None),
             ("selinux", identity.selinux_context),
         )
     )
@@ -82,6 +84,7 @@ def subject(identity: Identity) -> str:
         (
             ("transport", identity.transport),
             ("address", identity.address or None),
+            ("ssf", identity.ssf or None),
             ("readonly_socket", True if identity.readonly_socket else None),
         )
     )
