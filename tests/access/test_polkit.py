@@ -30,14 +30,14 @@ class Polkit:
 
     def __init__(self) -> None:
         self.asked: list[tuple[Identity, str, Mapping[str, str]]] = []
-        self.waiting: list[Deferred[bool]] = []
+        self.waiting: list[Deferred[bool | None]] = []
 
-    async def permits(self, identity: Identity, action: str, details: Mapping[str, str]) -> bool:
+    async def permits(self, identity: Identity, action: str, details: Mapping[str, str]) -> bool | None:
         self.asked.append((identity, action, details))
         self.waiting.append(Deferred())
         return await self.waiting[-1]
 
-    def answer(self, granted: bool = True) -> None:
+    def answer(self, granted: bool | None = True) -> None:
         """Answer the oldest question."""
         self.waiting.pop(0).callback(granted)
 
@@ -58,6 +58,14 @@ async def test_a_permission_is_an_action_with_details(granted: bool) -> None:
     assert await decision == Decision(granted, "polkit org.libvirt.api.domain.block-read")
     told = {"connect_driver": "QEMU", "domain_name": "web", "domain_uuid": UUID}
     assert polkit.asked == [(CALLER, "org.libvirt.api.domain.block-read", told)]
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_answer_is_a_no() -> None:
+    polkit = Polkit()
+    decision = decide(PolkitDecider(polkit), CALLER, "read", GUEST)
+    polkit.answer(None)
+    assert await decision == Decision(False, "polkit org.libvirt.api.domain.read: no answer")
 
 
 @pytest.mark.parametrize("lack", ["uid", "pid", "process_start_time"])

@@ -23,9 +23,9 @@ AT_ONCE = 16
 
 
 class Asks(Protocol):
-    """Puts a question to polkit; no answer is a no. auth.polkit has it."""
+    """Puts a question to polkit; None if there is no answer. auth.polkit has it."""
 
-    async def permits(self, identity: Identity, action: str, details: Mapping[str, str]) -> bool: ...
+    async def permits(self, identity: Identity, action: str, details: Mapping[str, str]) -> bool | None: ...
 
 
 class PolkitDecider:
@@ -61,6 +61,7 @@ class PolkitDecider:
             turns = self._turns[caller] = DeferredSemaphore(AT_ONCE)
         await turns.acquire()
         try:
-            return Decision(await self._polkit.permits(identity, action, details), f"polkit {action}")
+            answer = await self._polkit.permits(identity, action, details)
+            return Decision(answer is True, f"polkit {action}" if answer is not None else f"polkit {action}: no answer")
         finally:
             turns.release()

@@ -102,12 +102,12 @@ class Authority:
         except (AttributeError, IndexError, TypeError, ValueError):
             raise self._unavailable(BusError("its answer is not understood")) from None
 
-    async def permits(self, identity: Identity, action: str, details: Mapping[str, str]) -> bool:
-        """The answer of `check` in one word; no answer is a no. What the access driver asks."""
+    async def permits(self, identity: Identity, action: str, details: Mapping[str, str]) -> bool | None:
+        """The answer of `check` in one word, None if there is none. What the access driver asks."""
         try:
             return (await self.check(identity, action, details)).authorized
         except PolkitUnavailable:
-            return False
+            return None
 
     def close(self) -> None:
         """Leave the bus; questions under way are given up."""
