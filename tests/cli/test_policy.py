@@ -121,6 +121,7 @@ def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
         ("--as sasl:joe@EXAMPLE.COM --owner self start web1", 1, "user:alice is not meant"),
         ("--as sasl:joe@EXAMPLE.COM --mechanism GSSAPI --owner self start web1", 0, "domain:start: granted"),
         ("--as x509:CN=a --as san:DNS:a start web1", 1, "ops is not meant: not group is ops"),
+        ("--as unix:alice vol-clone a.img", 1, "storage_vol:data_read on storage vol 'a.img'"),
         ("--as anonymous hostname", 1, "it lacks connect:getattr on connection qemu:///system"),
         ("--as unix:alice disks:/srv/a.img", 0, "disks /srv/a.img: granted by p.toml:18 documents of user:alice"),
         ("--as unix:alice disks:/etc/shadow", 1, "disks /etc/shadow: refused: no documents rule for disks"),

@@ -20,6 +20,7 @@ from virtproxy.access.policy.explain import Explanation, explain
 from virtproxy.access.policy.policy import Policy
 from virtproxy.access.policy.source import hint
 from virtproxy.access.rules import Rule, rules_of
+from virtproxy.access.stricter import STRICTER
 from virtproxy.cli import policy_subject
 from virtproxy.cli.output import GREEN, RED, YELLOW, CommandError, paint
 from virtproxy.cli.policy_file import load
@@ -151,6 +152,8 @@ def _needs_of(procedure: _AnyProcedure) -> Iterator[Need]:
         yield Need(kind, "getattr")
     for text, rule in declared:
         yield Need(rule.kind, rule.permission, _when(text))
+    for rule in STRICTER.get(procedure, ()):
+        yield Need(rule.kind, rule.permission)
     for rule in rules_of(procedure.aclfilter):
         yield Need(rule.kind, rule.permission, "to be in the answer")
 

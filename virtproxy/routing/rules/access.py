@@ -12,7 +12,7 @@ counted: the refusal, or the last grant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Hashable, Mapping
+from collections.abc import Callable, Coroutine, Hashable
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from virtproxy.access.decision import Decider, Thing
 from virtproxy.access.objects import FAMILY_OF, About, about
 from virtproxy.access.owners import Owners
 from virtproxy.access.rules import Rule, rules_of
+from virtproxy.access.stricter import STRICTER as _STRICTER
 from virtproxy.access.things import Place, connection, place_of
 from virtproxy.protocol import remote
 from virtproxy.protocol.schema import Procedure
@@ -37,12 +38,6 @@ from virtproxy.wire.limits import PACKET_MIN
 REMEMBERED_SIZE = 512
 # How many judgements a session remembers; then all are forgotten.
 REMEMBERED_MAX = 4096
-
-# What must be granted beyond what libvirt asks for, where nothing may leak: the source of a copy is read.
-_STRICTER: Mapping[Procedure[Any, Any], tuple[Rule, ...]] = {
-    remote.STORAGE_VOL_CREATE_XML_FROM: (Rule("storage_vol", "data_read"),),
-    remote.DOMAIN_SET_SCHEDULER_PARAMETERS: (Rule("domain", "write"),),
-}
 
 # What tells of guests though no rule of libvirt's is about them.
 _TELLS_OF_GUESTS = frozenset(
