@@ -70,4 +70,5 @@ class SaslConnection(Negotiation):
     @property
     def principal(self) -> str | None:
         """The whole name of a client who came by Kerberos, with its realm even if that is this host's own."""
-        return self._lib.gss_name(self._property(c.GSS_PEER_NAME))
+        user = self.user
+        return self._lib.principal(user) if user and self.mechanism == "GSSAPI" else None

@@ -18,7 +18,7 @@ OK, CONTINUE = 0, 1
 # What a callback is for (sasl_callbacks(3)).
 CALLBACK_END, CALLBACK_LOG, CALLBACK_USER, CALLBACK_NAME, CALLBACK_PASSWORD = 0, 2, 0x4001, 0x4002, 0x4004
 # Properties of a connection (sasl_getprop(3), sasl_setprop(3)).
-USERNAME, SSF, MAXOUTBUF, MECHNAME, GSS_PEER_NAME = 0, 1, 2, 15, 18
+USERNAME, SSF, MAXOUTBUF, MECHNAME = 0, 1, 2, 15
 SSF_EXTERNAL, SEC_PROPS = 100, 101
 # Security flags, and the flag that lets the last data travel with the success.
 NO_PLAINTEXT, NO_ANONYMOUS = 0x0001, 0x0010
@@ -58,12 +58,19 @@ const char *sasl_errdetail(sasl_conn_t *conn);
 const char *sasl_errstring(int error, const char *languages, const char **used);
 void sasl_dispose(sasl_conn_t **conn);
 """
-# What tells the whole name of a Kerberos user (RFC 2744); libsasl2 gives it without the realm, if that is the host's.
+# What tells the whole name of a Kerberos user (RFC 2744): the plugin takes the realm off if it is the host's own.
 _GSSAPI = """
 typedef struct { size_t length; void *value; } gss_buffer_desc;
-unsigned gss_display_name(unsigned *minor, void *name, gss_buffer_desc *output, void **type);
+typedef struct { unsigned length; void *elements; } gss_OID_desc;
+unsigned gss_import_name(unsigned *minor, gss_buffer_desc *input, gss_OID_desc *type, void **name);
+unsigned gss_canonicalize_name(unsigned *minor, void *name, gss_OID_desc *mechanism, void **canonical);
+unsigned gss_display_name(unsigned *minor, void *name, gss_buffer_desc *output, gss_OID_desc **type);
+unsigned gss_release_name(unsigned *minor, void **name);
 unsigned gss_release_buffer(unsigned *minor, gss_buffer_desc *buffer);
 """
+# A user's name (1.2.840.113554.1.2.1.1), and Kerberos 5 (1.2.840.113554.1.2.2).
+_USER_NAME = bytes.fromhex("2a864886f71201020101")
+_KERBEROS = bytes.fromhex("2a864886f712010202")
 _LIBC = """
 int pthread_mutex_lock(void *mutex);
 int pthread_mutex_unlock(void *mutex);
@@ -114,13 +121,31 @@ class Library:
                 continue
         return None
 
-    def gss_name(self, name: Any) -> str | None:
-        """A name of the GSSAPI as text (``joe@REALM``); None if it has none."""
-        if self.gssapi is None or name == self.ffi.NULL:
+    def principal(self, user: str) -> str | None:
+        """The whole name of a user whom Kerberos proved (``joe@REALM`` of ``joe``); None if it cannot be told."""
+        if self.gssapi is None:
             return None
+        minor, plain, whole = self.ffi.new("unsigned *"), self.ffi.new("void **"), self.ffi.new("void **")
+        given = self.ffi.from_buffer(user.encode())
+        buffer = self.ffi.new("gss_buffer_desc *", (len(given), self.ffi.cast("void *", given)))
+        gssapi, oid = self.gssapi, self._oid
+        if gssapi.gss_import_name(minor, buffer, oid(_USER_NAME), plain):
+            return None
+        failed = gssapi.gss_canonicalize_name(minor, plain[0], oid(_KERBEROS), whole)
+        gssapi.gss_release_name(minor, plain)
+        return None if failed else self._display(whole)
+
+    def _oid(self, encoded: bytes) -> Any:
+        kept = self.ffi.from_buffer(encoded)
+        return self.ffi.new("gss_OID_desc *", (len(encoded), self.ffi.cast("void *", kept)))
+
+    def _display(self, name: Any) -> str | None:
+        """A name as text; it is released."""
         minor = self.ffi.new("unsigned *")
         shown: Any = self.ffi.new("gss_buffer_desc *")
-        if self.gssapi.gss_display_name(minor, self.ffi.cast("void *", name), shown, self.ffi.NULL):
+        failed = self.gssapi.gss_display_name(minor, name[0], shown, self.ffi.NULL)
+        self.gssapi.gss_release_name(minor, name)
+        if failed:
             return None
         text = bytes(self.ffi.buffer(shown.value, shown.length)).decode("utf-8", "backslashreplace")
         self.gssapi.gss_release_buffer(minor, shown)
