@@ -34,11 +34,11 @@ REPORT = f'mode = "report"\n{MAY_LESS}'
 class House:
     """virtproxyd, a scripted daemon behind it, and the policy's file."""
 
-    def __init__(self, place: Path, backend: ScriptedDaemon) -> None:
+    def __init__(self, place: Path, backend: ScriptedDaemon, settings: str = "") -> None:
         self.place = place
         self.policy = place / "policy.toml"
         self.write(MAY)
-        text = f'backend_sockets = [ "qemu={backend.path}" ]\npolicy_file = "{self.policy}"\n'
+        text = settings + f'backend_sockets = [ "qemu={backend.path}" ]\npolicy_file = "{self.policy}"\n'
         text += f'policy_owners_file = "{place}/owners.json"\n'
         self.daemon = DaemonProcess(place, ["-v", "-f", str(configuration(place, text)), "-p", str(place / "pid")])
         self.daemon.wait_for("is ready")
