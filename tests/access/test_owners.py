@@ -40,7 +40,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest_twisted.ensureDeferred
 async def test_what_is_recorded_is_on_the_disk(path: Path) -> None:
-    owners = Owners(path, key)
+    owners = Owners(path, key, at_once)
     await owners.record(URI, "domain", "u-1", "unix:ann")
     await owners.record(URI, "storage_vol", "pool/a b", "unix:bob")
     again = Owners(path, key)
@@ -59,6 +59,9 @@ async def test_what_is_gone_has_an_owner_for_a_moment(path: Path) -> None:
     assert owners.owner_of(URI, "domain", "u") is None
     assert owners.was_owner_of(URI, "domain", "u") == "unix:ann"
     assert read_owners(path) == {}
+    owners = Owners(None, key)
+    await owners.record(URI, "domain", "u", "unix:ann")
+    await owners.remove(URI, "domain", "u")
     for number in range(DEPARTED_MAX):
         await owners.record(URI, "domain", str(number), "unix:bob")
         await owners.remove(URI, "domain", str(number))

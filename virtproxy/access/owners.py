@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 
@@ -100,6 +100,8 @@ class Owners:
         await self._written()
 
     def _written(self) -> Deferred[None]:
+        if self._path is None:
+            return succeed(None)
         done: Deferred[None] = Deferred()
         self._waiting.append(done)
         if not self._writing:
@@ -109,10 +111,9 @@ class Owners:
     def _write(self) -> None:
         """Write what there is now for all who wait; who comes meanwhile waits for the next writing."""
         waiting, self._waiting = self._waiting, []
-        text = to_text(self._owners)
-        path = self._path
+        text, path = to_text(self._owners), self._path or Path()
         self._writing = True
-        writing = self._in_thread((lambda: None) if path is None else (lambda: replace_file(path, text)))
+        writing = self._in_thread(lambda: replace_file(path, text))
 
         def done(result: Any) -> None:
             self._writing = False

@@ -31,7 +31,7 @@ from virtproxy.routing.rules.judge import Case, Judge
 from virtproxy.routing.rules.ownership import Ownership, ends
 from virtproxy.routing.session import Session
 from virtproxy.routing.stages import Request, Stage
-from virtproxy.wire.frame import ERROR, Frame
+from virtproxy.wire.frame import CALL, ERROR, Frame
 from virtproxy.wire.limits import PACKET_MIN
 
 # Calls with longer arguments than this are judged each time, in bytes.
@@ -131,7 +131,7 @@ class AccessStage(Stage):
 
     def _may_not_see_all(self, kind: str) -> bool:
         judge = self._judge
-        return judge.hides and judge.decider.always(judge.identity, kind, "getattr") is not True
+        return judge.hides and not judge.reports and judge.decider.always(judge.identity, kind, "getattr") is not True
 
     def _rules(self, procedure: Procedure[Any, Any]) -> tuple[Rule, ...]:
         return rules_of(procedure.acl) + (_STRICTER.get(procedure, ()) if self._judge.hides else ())
@@ -142,7 +142,8 @@ class AccessStage(Stage):
         """Let a call pass that was judged before; judge it otherwise."""
         frame = request.frame
         judged = self._judged.get((frame.program, frame.procedure, frame.raw[PACKET_MIN:]))
-        if judged is not None and judged.holds():
+        # The payload of a call with descriptors begins elsewhere.
+        if judged is not None and frame.type == CALL and judged.holds():
             request.notes["things"] = judged.things
             request.notes["decision"] = judged.decision
             return None
@@ -156,7 +157,7 @@ class AccessStage(Stage):
         finally:
             request.notes["things"] = tuple(case.things)
             request.notes["decision"] = case.decision
-        if lasting and not case.pretended:
+        if lasting:
             self._remember(before, case)
 
     async def _judge_call(self, request: Request, case: Case) -> bool:
@@ -240,7 +241,8 @@ class AccessStage(Stage):
 
     def _remember(self, frame: Frame, case: Case) -> None:
         size = len(frame.raw) - PACKET_MIN
-        if not self._judge.hides or frame.fds or size > REMEMBERED_SIZE or not all(known.valid for known in case.known):
+        brief = frame.type == CALL and size <= REMEMBERED_SIZE
+        if not self._judge.hides or not brief or not all(known.valid for known in case.known):
             return
         if len(self._judged) >= REMEMBERED_MAX:
             self._judged.clear()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from twisted.internet.defer import ensureDeferred, gatherResults
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 
 from virtproxy import errors
@@ -31,6 +31,8 @@ from virtproxy.routing.rules.hidden import absent
 from virtproxy.routing.session import Session
 
 _log = Logger()
+# How many different refusals of a reporting policy are logged for one session.
+REPORTED_MAX = 1024
 
 
 def _port_document(thing: Thing) -> tuple[Procedure[Any, Any], Any]:
@@ -59,7 +61,6 @@ class Case:
     things: list[Thing] = field(default_factory=list)
     known: list[Known] = field(default_factory=list)
     decision: Decision = GRANTED
-    pretended: bool = False
 
     def of(self, kind: str) -> list[Thing]:
         """The things of a kind."""
@@ -77,6 +78,12 @@ class Judge:
         self.owners = owners
         self.hides = hides
         self._directories = directories
+        self._reported: set[tuple[str, str]] = set()
+
+    @property
+    def reports(self) -> bool:
+        """Whether the decider only says what it would refuse."""
+        return getattr(self.decider, "reporting", False)
 
     @property
     def identity(self) -> Identity:
@@ -144,7 +151,23 @@ class Judge:
     async def decide(self, permission: str, thing: Thing) -> Decision:
         """Ask for one permission on one thing."""
         asked = self.decider.decide(self.identity, permission, self.owned(thing))
-        return asked if isinstance(asked, Decision) else await asked
+        decision = asked if isinstance(asked, Decision) else await asked
+        if decision.pretended:
+            self._report(decision)
+        return decision
+
+    def _report(self, decision: Decision) -> None:
+        """Say once what the rules would refuse, were they not only reporting."""
+        said = (decision.missing, decision.rule)
+        if said in self._reported or len(self._reported) >= REPORTED_MAX:
+            return
+        self._reported.add(said)
+        _log.warn(
+            "would be refused: {missing} ({rule}) to {who}",
+            missing=said[0],
+            rule=said[1],
+            who=self.identity.describe(),
+        )
 
     async def sees(self, thing: Thing) -> bool:
         """Whether the thing is there for the caller; always where nothing is hidden."""
@@ -182,8 +205,27 @@ class Judge:
     async def visible(self, permissions: Iterable[str], things: Iterable[Thing]) -> list[bool]:
         """For each thing whether all the permissions are granted; those of whom somebody is asked at once."""
         wanted = tuple(permissions)
-        asked = [ensureDeferred(self._listed(wanted, thing)) for thing in things]
-        return list(await gatherResults(asked, consumeErrors=True))
+        answers: list[bool | Deferred[bool]] = []
+        for thing in things:
+            answer = self._at_once(wanted, thing)
+            answers.append(ensureDeferred(self._listed(wanted, thing)) if answer is None else answer)
+        return [answer if isinstance(answer, bool) else await answer for answer in answers]
+
+    def _at_once(self, permissions: Iterable[str], thing: Thing) -> bool | None:
+        """Whether all the permissions are granted; None if that takes asking somebody."""
+        if thing.kind in _DOCUMENTS:
+            return None
+        owned = self.owned(thing)
+        for permission in permissions:
+            asked = self.decider.decide(self.identity, permission, owned)
+            if not isinstance(asked, Decision):
+                asked.close()
+                return None
+            if asked.pretended:
+                self._report(asked)
+            if not asked.granted:
+                return False
+        return True
 
     async def _listed(self, permissions: Iterable[str], thing: Thing) -> bool:
         return await self.may(permissions, thing) and await self._sees_guest_of(thing)
@@ -191,13 +233,9 @@ class Judge:
     async def require(self, permission: str, thing: Thing, case: Case, called: str | None = None) -> None:
         """VirtError unless the permission is granted. `called` replaces what a refusal would say of a hidden thing."""
         decision = await self.decide(permission, thing)
-        case.decision = decision
-        if decision.pretended:
-            case.pretended = True
-            _log.warn(
-                "would be refused: {missing} ({rule}) to {who}",
-                missing=decision.missing, rule=decision.rule, who=self.identity.describe(),
-            )  # fmt: skip
+        # What would have been refused is not forgotten over what is granted.
+        if not (decision.granted and case.decision.pretended):
+            case.decision = decision
         if not decision.granted:
             raise self.denial(decision, permission, thing, called)
 
