@@ -13,6 +13,10 @@ from virtproxy.auth.sasl import library as c
 from virtproxy.auth.sasl.negotiation import Negotiation, SaslError, Step
 from virtproxy.auth.sasl.server import SERVICE, Said, Server
 
+# Not offered: they take tokens of any mechanism of the GSSAPI, among them such that end the process (see `token`),
+# and no client of libvirt needs them beside GSSAPI.
+NEVER = ("GSS-SPNEGO", "GS2-")
+
 
 @dataclass(frozen=True, slots=True)
 class Demands:
@@ -52,7 +56,8 @@ class SaslConnection(Negotiation):
         code = self._sasl.sasl_listmech(self._conn, null, b"", b",", b"", result, length, count)
         if code != c.OK:
             return []
-        return [name for name in (self._lib.text(result[0]) or "").split(",") if name]
+        names = (self._lib.text(result[0]) or "").split(",")
+        return [name for name in names if name and not name.startswith(NEVER)]
 
     def start(self, mechanism: str, data: bytes | None) -> Step:
         """Begin with `mechanism`. SaslError if libsasl2 will not have it."""

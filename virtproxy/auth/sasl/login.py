@@ -18,6 +18,7 @@ from virtproxy.auth.login import LoginRefused, Progress
 from virtproxy.auth.sasl.connection import Demands, SaslConnection
 from virtproxy.auth.sasl.negotiation import SaslError, Step
 from virtproxy.auth.sasl.server import Server
+from virtproxy.auth.sasl.token import is_kerberos_request
 from virtproxy.identity import Identity
 from virtproxy.protocol import remote
 from virtproxy.protocol.auth import AUTH_SASL_DATA_MAX
@@ -25,8 +26,8 @@ from virtproxy.protocol.schema import Procedure
 from virtproxy.rpc.security_layer import SecurityLayer
 
 T = TypeVar("T")
-# More than any mechanism's name: RFC 4422, section 3.1, allows 20.
-_MECHANISM_MAX = 64
+# How much of a mechanism's name is shown in the log: RFC 4422, section 3.1, allows 20 characters.
+_SHOWN = 20
 # Nobody else can read what goes over these.
 _SAFE = frozenset({"unix", "tls"})
 
@@ -69,6 +70,9 @@ class SaslLogin:
         self._state = State.IDLE
         self._connection: SaslConnection | None = None
         self._mechanism = ""
+        self._offered: frozenset[str] = frozenset()
+        # Kerberos's own request, which comes first, has been seen.
+        self._requested = False
 
     async def serve(self, procedure: Procedure[Any, Any], args: Any, identity: Identity) -> Progress:
         """Answer one call; LoginRefused says why not, and what was negotiated is then forgotten."""
@@ -98,22 +102,34 @@ class SaslLogin:
         if not mechanisms:
             raise SaslError("no mechanism can be offered on this transport")
         self._connection, self._state, self._mechanism = connection, State.OFFERED, ""
+        self._offered = frozenset(mechanisms)
         return Progress(remote.AuthSaslInitRet(mechlist=",".join(mechanisms)))
 
     async def _start(self, args: remote.AuthSaslStartArgs, identity: Identity) -> Progress:
-        if not 0 < len(args.mech) <= _MECHANISM_MAX or not args.mech.isascii() or not args.mech.isprintable():
-            raise SaslError("the client asked for a mechanism that cannot be")
+        mechanism = args.mech.upper()
+        if mechanism not in self._offered:
+            raise SaslError(f'the client chose "{args.mech[:_SHOWN]}", which it was not offered')
         if self._state is State.STARTED:
             self._connection = await self._in_thread(SaslConnection, self._server, self._rules.demands(identity))
-        self._state, self._mechanism = State.STARTED, args.mech
+        self._state, self._mechanism, self._requested = State.STARTED, mechanism, False
         connection = self._negotiation
-        step = await self._said(connection, connection.start, args.mech, _given(args))
+        step = await self._said(connection, connection.start, mechanism, self._given(args))
         return self._progress(remote.AuthSaslStartRet, step, connection, identity)
 
     async def _step(self, args: remote.AuthSaslStepArgs, identity: Identity) -> Progress:
         connection = self._negotiation
-        step = await self._said(connection, connection.step, _given(args))
+        step = await self._said(connection, connection.step, self._given(args))
         return self._progress(remote.AuthSaslStepRet, step, connection, identity)
+
+    def _given(self, args: remote.AuthSaslStartArgs | remote.AuthSaslStepArgs) -> bytes | None:
+        """What a client gives to a mechanism; as with libvirtd, what is empty is nothing. SaslError if it cannot be."""
+        if args.nil and args.data:
+            raise SaslError("the client gave data and said that it gave none")
+        if args.data and self._mechanism == "GSSAPI" and not self._requested:
+            self._requested = is_kerberos_request(args.data)
+            if not self._requested:
+                raise SaslError("the client's first token is no request of Kerberos")
+        return args.data or None
 
     async def _said(self, connection: SaslConnection, function: Callable[..., Step], /, *args: Any) -> Step:
         """Call it in a thread, and log what libsasl2 says of it."""
@@ -174,13 +190,6 @@ _LEGAL: Mapping[tuple[State, Procedure[Any, Any]], _Answer] = MappingProxyType(
         (State.STARTED, remote.AUTH_SASL_STEP): SaslLogin._step,
     }
 )
-
-
-def _given(args: remote.AuthSaslStartArgs | remote.AuthSaslStepArgs) -> bytes | None:
-    """What a client gives to a mechanism; as with libvirtd, what is empty is nothing. SaslError if it is both."""
-    if args.nil and args.data:
-        raise SaslError("the client gave data and said that it gave none")
-    return args.data or None
 
 
 def _sasl_address(address: str) -> str | None:
