@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +30,8 @@ RULE = """polkit.addRule(function(action, subject) {
     if (subject.user == "bin") return polkit.Result.NO;
 });
 """
-AUTH_FAILED, AUTH_UNAVAILABLE, FROM_RPC, FROM_POLKIT = 45, 94, 7, 60
+AUTH_FAILED, AUTH_CANCELLED, AUTH_UNAVAILABLE, FROM_RPC, FROM_POLKIT = 45, 79, 94, 7, 60
+AGENT = Path(__file__).parents[1] / "support" / "polkit_agent.py"
 
 
 class Host:
@@ -94,6 +96,25 @@ def test_no_agent_to_ask_for_the_password(host: Host) -> None:
     theirs, ours = host.sees("nobody", LIBVIRTD, PROXY)
     assert ours == theirs
     assert ours["error"][:2] == [AUTH_UNAVAILABLE, FROM_POLKIT]
+
+
+WAITING = """while [ ! -e /run/lab/go ]; do sleep 0.05; done
+exec /usr/bin/python3 /run/lab/polkit_client.py "$@"
+"""
+
+
+def test_a_human_who_is_asked_and_says_no(host: Host) -> None:
+    # One process for both: the agent stands for its human.
+    client = host.lab.spawn("client", *as_user("nobody"), "bash", "-c", WAITING, "client", LIBVIRTD, PROXY)
+    pid = host.lab.run("pgrep", "-u", "nobody", "-x", "bash").stdout.strip()
+    agent = host.lab.spawn("agent", sys.executable, AGENT, pid)
+    wait_until(lambda: agent.log_text() == "ready\n", "the agent")
+    host.lab.write("go", "")
+    client.wrapper.wait(20)
+    agent.kill()
+    theirs, ours = (json.loads(line) for line in client.log_text().splitlines())
+    assert ours == theirs
+    assert ours["error"][:2] == [AUTH_CANCELLED, FROM_POLKIT]
 
 
 def test_virsh_says_the_same_and_starts_its_agent(host: Host) -> None:
