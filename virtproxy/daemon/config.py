@@ -39,6 +39,11 @@ class Setting:
     line: int
 
 
+def shortened(name: str) -> str:
+    """How a message shows the name of a setting, which may be of any length."""
+    return name if len(name) <= 60 else f"{name[:57]}..."
+
+
 class _Reader:
     """Walks over the text of one file."""
 
@@ -83,7 +88,7 @@ class _Reader:
             raise self.error(f"expected the name of a setting, which starts with a letter, found {self.found()}")
         self.skip(_BLANKS)
         if self.peek() != "=":
-            raise self.error(f"expected '=' after {name!r}, found {self.found()}")
+            raise self.error(f"expected '=' after {shortened(name)!r}, found {self.found()}")
         self.at += 1
         self.skip(_BLANKS)
         value = self.value(0)
@@ -96,7 +101,9 @@ class _Reader:
         if self.peek() == ";":
             self.at += 1
         elif self.peek() not in {"", "\r", "\n"}:
-            raise self.error(f"expected the end of the line after the value of {name!r}, found {self.found()}")
+            raise self.error(
+                f"expected the end of the line after the value of {shortened(name)!r}, found {self.found()}"
+            )
 
     def value(self, depth: int) -> Value:
         char = self.peek()

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+_LENGTH_MAX = 1000
+
 
 class ExitCode(IntEnum):
     """libvirt's exit codes of a daemon (VIR_DAEMON_ERR_*); option, configuration and log errors are 1 too."""
@@ -50,10 +52,20 @@ class ConfigError(StartupError):
 
     def __init__(self, path: str, line: int | None, problem: str) -> None:
         place = path if line is None else f"{path}:{line}"
+        problem = _visible(problem)
         super().__init__(f"{place}: {problem}")
         self.path = path
         self.line = line
         self.problem = problem
+
+
+def _visible(problem: str) -> str:
+    """A problem with whatever a file says in it, for a terminal: nothing steers that or fills it. Lines stay lines."""
+    if len(problem) > _LENGTH_MAX:
+        problem = f"{problem[: _LENGTH_MAX - 3]}..."
+    if problem.isprintable():
+        return problem
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in problem)
 
 
 def reason(error: OSError) -> str:

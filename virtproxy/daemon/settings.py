@@ -104,6 +104,7 @@ class Settings:
 def _unknown(name: str, row: Row, keys: dict[str, Key]) -> str:
     import difflib  # only a mistake needs it, and it would slow every start
 
+    name = config.shortened(name)
     near = difflib.get_close_matches(name, keys, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     return f"{row.name} has no setting {name}; it is ignored{hint}"
