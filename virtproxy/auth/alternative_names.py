@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from cryptography import x509
 
+from virtproxy.auth.tls_files import MALFORMED
+
 # RFC 5280, 4.2.1.6; other kinds of names are left out.
 _PREFIXES: tuple[tuple[type[x509.GeneralName], str], ...] = (
     (x509.DNSName, "DNS"),
@@ -21,7 +23,7 @@ def alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
     """The names, in the order of the certificate, DNS names in small letters; () if it has none that can be read."""
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
+    except (x509.ExtensionNotFound, *MALFORMED):
         return ()
     return tuple(name for name in map(_spell, extension.value) if name is not None)
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from virtproxy.auth.tls_files import validity
+from virtproxy.auth.tls_files import MALFORMED, validity
 
 # RFC 5280, 4.2.1.12; cryptography's name for it came later than the oldest version we run with.
 _ANY_PURPOSE = x509.ObjectIdentifier("2.5.29.37.0")
@@ -37,7 +37,7 @@ def authority_problems(certificate: x509.Certificate) -> list[str]:
     """Why `certificate` cannot be an authority's."""
     try:
         return list(_authority(certificate))
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except MALFORMED:
         return ["its extensions are malformed"]
 
 
@@ -45,7 +45,7 @@ def end_problems(certificate: x509.Certificate, end: str) -> list[str]:
     """Why `certificate` cannot be that of a TLS `end`, "server" or "client"."""
     try:
         return list(_end(certificate, end))
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except MALFORMED:
         return ["its extensions are malformed"]
 
 

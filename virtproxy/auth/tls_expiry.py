@@ -14,7 +14,7 @@ from pathlib import Path
 from cryptography import x509
 
 from virtproxy.auth.distinguished_name import format_name
-from virtproxy.auth.tls_files import Credentials, next_update, validity
+from virtproxy.auth.tls_files import MALFORMED, Credentials, next_update, validity
 from virtproxy.auth.tls_settings import TlsSettings
 
 _DAY = datetime.timedelta(days=1)
@@ -53,7 +53,7 @@ def shown_name(name: x509.Name) -> str:
     """A distinguished name as libvirt writes it; something a person can read if it is empty or malformed."""
     try:
         return format_name(name.public_bytes())
-    except ValueError:
+    except MALFORMED:
         return "(no name)"
 
 

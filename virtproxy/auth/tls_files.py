@@ -27,6 +27,17 @@ _FILE_MAX = 4 * 1024 * 1024
 _CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----.+?-----END [A-Z0-9 ]+-----", re.DOTALL)
 _CRL = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
 
+# What cryptography raises, sooner or later, for parts of a certificate that are not as they should be.
+MALFORMED = (
+    ValueError,
+    TypeError,
+    KeyError,  # before version 40, for a kind of string that it does not know
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+
 T = TypeVar("T")
 
 
@@ -111,7 +122,7 @@ def _parts(path: Path, key: str, pattern: re.Pattern[bytes], parse: Callable[[by
     data = _read(path, key)
     try:
         found = tuple(parse(block) for block in pattern.findall(data))
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+    except MALFORMED as error:
         raise TlsSetupError(f"{key} {path} holds a broken {what}") from error
     if not found:
         raise TlsSetupError(f"{key} {path} holds no {what} in PEM form")

@@ -13,6 +13,7 @@ from OpenSSL import SSL, crypto
 from virtproxy.auth.alternative_names import alternative_names
 from virtproxy.auth.certificate_rules import end_problems
 from virtproxy.auth.distinguished_name import name_allowed, subject_of
+from virtproxy.auth.tls_files import MALFORMED
 
 # X509_V_ERR_* of openssl/x509_vfy.h, in words that tell an administrator what to do.
 _CHAIN_PROBLEMS = {
@@ -117,7 +118,7 @@ def parsed(certificate: crypto.X509) -> x509.Certificate | None:
     """`certificate` as cryptography has it; None if it is malformed in a way that only OpenSSL can live with."""
     try:
         return certificate.to_cryptography()
-    except (ValueError, TypeError, x509.InvalidVersion):
+    except MALFORMED:
         return None
 
 
@@ -125,5 +126,5 @@ def _name_or_none(certificate: crypto.X509) -> str | None:
     found = parsed(certificate)
     try:
         return None if found is None else subject_of(found)
-    except ValueError:
+    except MALFORMED:
         return None

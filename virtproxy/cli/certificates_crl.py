@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from virtproxy.auth.tls_files import validity
+from virtproxy.auth.tls_files import MALFORMED, validity
 from virtproxy.cli import certificates_files as files
 from virtproxy.cli import certificates_ledger as ledger
 from virtproxy.cli.certificates_ledger import Entry
@@ -63,7 +63,7 @@ def load_list(directory: Path) -> x509.CertificateRevocationList | None:
         return x509.load_pem_x509_crl(files.read(path))
     except FileNotFoundError:
         return None
-    except ValueError:
+    except MALFORMED:
         raise CommandError(f"{path} is broken: move it away, the ledger {ledger.NAME} has what was revoked") from None
 
 

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from virtproxy.auth.tls_files import MALFORMED
 from virtproxy.cli.output import CommandError
 
 PUBLIC, SECRET = 0o644, 0o600
@@ -145,7 +146,7 @@ def load_authority(directory: Path) -> tuple[x509.Certificate, Key]:
         key = load_pem_private_key(read(directory / "cakey.pem"), None)
     except FileNotFoundError as error:
         raise CommandError(f'{error.filename} does not exist: make it first, with "virtproxy pki init"') from None
-    except (ValueError, TypeError, x509.InvalidVersion) as error:
+    except MALFORMED as error:
         raise CommandError(f"{directory} holds no usable authority (cacert.pem and cakey.pem): {error}") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise CommandError(f"{directory / 'cakey.pem'} was not made by this tool: issue certificates with yours")
@@ -158,5 +159,5 @@ def load_certificate(path: Path) -> x509.Certificate:
         return x509.load_pem_x509_certificate(read(path))
     except FileNotFoundError:
         raise CommandError(f"{path} does not exist") from None
-    except (ValueError, x509.InvalidVersion):
+    except MALFORMED:
         raise CommandError(f"{path} holds no certificate in PEM form") from None
