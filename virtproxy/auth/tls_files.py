@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from OpenSSL import crypto
 
 from virtproxy.auth.tls_settings import TlsSettings, TlsSetupError
 
@@ -27,7 +28,7 @@ _FILE_MAX = 4 * 1024 * 1024
 _CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----.+?-----END [A-Z0-9 ]+-----", re.DOTALL)
 _CRL = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
 
-# What cryptography raises, sooner or later, for parts of a certificate that are not as they should be.
+# What cryptography and OpenSSL raise, sooner or later, for parts of a certificate that are not as they should be.
 MALFORMED = (
     ValueError,
     TypeError,
@@ -36,6 +37,7 @@ MALFORMED = (
     x509.InvalidVersion,
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
+    crypto.Error,
 )
 
 T = TypeVar("T")
@@ -130,8 +132,12 @@ def _parts(path: Path, key: str, pattern: re.Pattern[bytes], parse: Callable[[by
 
 
 def _certificate(block: bytes) -> x509.Certificate:
-    """A certificate whose parts can all be read: cryptography reads most of them when they are first asked for."""
+    """A certificate whose parts can all be read: cryptography reads most of them when they are first asked for.
+
+    OpenSSL, which has to work with it, must be able to read it too.
+    """
     found = x509.load_pem_x509_certificate(block)
+    crypto.X509.from_cryptography(found)
     found.public_key(), found.subject, found.issuer, found.serial_number, validity(found)
     return found
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from OpenSSL import crypto
 
 from virtproxy.auth.certificate_rules import authority_problems, date_problems, end_problems
-from virtproxy.auth.tls_files import Credentials, next_update
+from virtproxy.auth.tls_files import MALFORMED, Credentials, next_update
 from virtproxy.auth.tls_settings import TlsSettings, TlsSetupError
 
 _HOW_TO_SKIP = "make a new one; tls_no_sanity_certificate = 1 skips this check"
@@ -134,5 +134,5 @@ def _signed(revocations: x509.CertificateRevocationList, authority: x509.Certifi
         return False
     try:
         return revocations.is_signature_valid(authority.public_key())  # type: ignore[arg-type]  # TypeError otherwise
-    except (TypeError, ValueError):
+    except MALFORMED:
         return False

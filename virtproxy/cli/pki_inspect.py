@@ -106,7 +106,7 @@ def _sanity(tls: TlsSettings, credentials: Credentials, now: datetime.datetime) 
     if not credentials.chain or credentials.key is None:
         return
     own = credentials.chain[0]
-    if any(one.get_revoked_certificate_by_serial_number(own.serial_number) for one in credentials.revocations):
+    if any(entry.serial_number == own.serial_number for revoked in credentials.revocations for entry in revoked):
         text = (
             f"cert_file {tls.cert_file} is on the revocation list itself: clients that have it will refuse the daemon"
         )
