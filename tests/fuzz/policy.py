@@ -117,7 +117,7 @@ def _check_sound(rules: PolicyDecider) -> None:
     policy = rules.policy
     reporting = policy.report
     for identity in (ALICE, ROOT, CAROL, DAVE, NOBODY):
-        named = any(grant.is_for(policy.profile_of(identity).who) for grant in policy.grants)
+        named = any(grant.is_for(policy.standing_of(identity).who) for grant in policy.grants)
         for thing, permission in ((CONNECTION, "getattr"), (WEB, "start"), (owned(WEB, "unix:alice"), "read_secure")):
             decision = rules.decide(identity, permission, thing)
             always = rules.always(identity, thing.kind, permission)

@@ -42,7 +42,7 @@ class PolicyDecider:
 
     def profile(self, identity: Identity) -> Hashable:
         """As `Decider.profile`: equal for callers for whom the same rules of the same policy are."""
-        return (self.policy.serial, self.policy.profile_of(identity).rules)
+        return (self.policy.serial, self.policy.standing_of(identity).rules)
 
     def always(self, identity: Identity, kind: str, permission: str) -> bool | None:
         """As `Decider.always`."""

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from virtproxy.access.decision import Decision, Thing
 from virtproxy.access.policy.permissions import Permission, spell
 from virtproxy.access.policy.policy import Policy
-from virtproxy.access.policy.profile import Profile, denied, grantings
+from virtproxy.access.policy.profile import denied, grantings
 from virtproxy.access.policy.rules import Deny, Grant
 from virtproxy.access.policy.things import Things
+from virtproxy.access.policy.who import Who
 from virtproxy.identity import Identity
 
 
@@ -38,15 +39,14 @@ class Explanation:
 
 def explain(policy: Policy, identity: Identity, permission: Permission, thing: Thing) -> Explanation:
     """Why the caller has the permission on the thing, or has not."""
-    profile = policy.profile_of(identity)
+    who, _, profile = policy.standing_of(identity)
     decision = profile.decide(permission[1], thing)
     rules: list[Grant | Deny] = sorted([*policy.denies, *policy.grants], key=lambda rule: rule.line)
-    reasons = [_reason(rule, profile, permission, thing) for rule in rules]
+    reasons = [_reason(rule, who, permission, thing) for rule in rules]
     return Explanation(spell(permission), decision, tuple(reasons))
 
 
-def _reason(rule: Grant | Deny, profile: Profile, permission: Permission, thing: Thing) -> Reason:
-    who = profile.who
+def _reason(rule: Grant | Deny, who: Who, permission: Permission, thing: Thing) -> Reason:
     if not rule.is_for(who):
         return Reason(rule.title, False, rule.why_not(who), caller=False)
     if isinstance(rule, Deny):

@@ -9,18 +9,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
+from typing import NamedTuple, TypeVar
 
 from virtproxy.access.policy.profile import Profile
 from virtproxy.access.policy.roles import Role
 from virtproxy.access.policy.rules import Deny, Documents, Grant, QuotaRule, Rule
 from virtproxy.access.policy.source import Problem
 from virtproxy.access.policy.subjects import Subject
-from virtproxy.access.policy.who import GroupsOf, who_is
+from virtproxy.access.policy.who import GroupsOf, Who, who_is
 from virtproxy.identity import Identity
 
 # Callers remembered; every connection over UNIX sockets is one.
 CALLERS_MAX = 8192
 _serials = count(1)
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Standing(NamedTuple):
+    """How a caller stands with a policy: who it is, the numbers of the rules that are for it, and what they say."""
+
+    who: Who
+    rules: frozenset[int]
+    profile: Profile
 
 
 @dataclass(slots=True, eq=False)
@@ -40,28 +51,35 @@ class Policy:
     uses_groups: bool = False
     warnings: tuple[Problem, ...] = ()
     serial: int = field(default_factory=lambda: next(_serials))
-    _callers: dict[Identity, Profile] = field(default_factory=dict)
-    # Callers who differ in nothing that a rule could ask for share a profile.
-    _profiles: dict[object, Profile] = field(default_factory=dict)
+    _callers: dict[Identity, Standing] = field(default_factory=dict)
+    _standings: dict[Who, Standing] = field(default_factory=dict)
+    _profiles: dict[tuple[frozenset[int], str | None], Profile] = field(default_factory=dict)
+
+    def standing_of(self, identity: Identity) -> Standing:
+        """How a caller stands; the same for a connection until it is forgotten."""
+        standing = self._callers.get(identity)
+        if standing is None:
+            standing = self._found(who_is(identity, self.groups_of(identity) if self.uses_groups else frozenset()))
+            _keep(self._callers, identity, standing)
+        return standing
 
     def profile_of(self, identity: Identity) -> Profile:
-        """What the rules say for a caller; the same object until it is forgotten."""
-        profile = self._callers.get(identity)
-        if profile is None:
-            profile = self._new_profile(identity)
-            if len(self._callers) >= CALLERS_MAX:
-                self._callers.clear()
-            self._callers[identity] = profile
-        return profile
+        """What the rules say for a caller."""
+        return self.standing_of(identity).profile
 
-    def _new_profile(self, identity: Identity) -> Profile:
-        who = who_is(identity, self.groups_of(identity) if self.uses_groups else frozenset())
-        profile = self._profiles.get(who)
+    def _found(self, who: Who) -> Standing:
+        standing = self._standings.get(who)
+        if standing is None:
+            rules = frozenset(number for number, rule in enumerate(self.rules) if rule.is_for(who))
+            standing = Standing(who, rules, self._profile(rules, who.owner))
+            _keep(self._standings, who, standing)
+        return standing
+
+    def _profile(self, numbers: frozenset[int], owner: str | None) -> Profile:
+        profile = self._profiles.get((numbers, owner))
         if profile is None:
-            profile = Profile(who, self.rules, self.report)
-            if len(self._profiles) >= CALLERS_MAX:
-                self._profiles.clear()
-            self._profiles[who] = profile
+            profile = Profile([self.rules[number] for number in sorted(numbers)], owner, self.report)
+            _keep(self._profiles, (numbers, owner), profile)
         return profile
 
     @property
@@ -83,3 +101,9 @@ class Policy:
     def quotas(self) -> list[QuotaRule]:
         """The quotas, in the order of the file."""
         return [rule for rule in self.rules if isinstance(rule, QuotaRule)]
+
+
+def _keep(cache: dict[K, V], key: K, value: V) -> None:
+    if len(cache) >= CALLERS_MAX:
+        cache.clear()
+    cache[key] = value

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What one caller may do, gathered once from all the rules that are for it, and asked again and again.
 
-`policy.py` makes a profile for each caller and keeps it. The decision for a permission on a thing is:
+`policy.py` makes a profile and keeps it; callers who cannot be told apart share one. This is how it is decided about
+a permission on a thing:
 
 1. A deny that is for the caller, the permission and the thing (or a thing of which that is not known) refuses.
 2. Else a grant that is for all three grants.
@@ -12,7 +13,7 @@ So the order of rules never matters, more denies never grant, and who is not nam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from virtproxy.access.claims.kinds import KINDS
@@ -22,10 +23,9 @@ from virtproxy.access.policy.permissions import REACH, Permission
 from virtproxy.access.policy.quotas import Quota, strictest
 from virtproxy.access.policy.rules import Deny, Documents, Grant, Pattern, QuotaRule, Rule
 from virtproxy.access.policy.things import Things, describe
-from virtproxy.access.policy.who import Who
 
 # Decisions remembered for one caller, then all are forgotten.
-DECISIONS_MAX = 4096
+DECISIONS_MAX = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +119,15 @@ def denied(deny: Deny, thing: Thing, owner: str | None) -> bool:
 
 
 class Profile:
-    """All that a policy says about one caller. `rules`: the numbers of those that are for it."""
+    """All that the rules which are for a caller say, for one who owns things as `owner`."""
 
-    def __init__(self, who: Who, rules: Iterable[Rule], report: bool) -> None:
-        numbered = [(number, rule) for number, rule in enumerate(rules) if rule.is_for(who)]
-        mine = [rule for _, rule in numbered]
-        self.who = who
-        self.rules = frozenset(number for number, _ in numbered)
-        self.quota: Quota = strictest(rule for rule in mine if isinstance(rule, QuotaRule))
+    def __init__(self, rules: Sequence[Rule], owner: str | None, report: bool) -> None:
+        self.owner = owner
+        self.quota: Quota = strictest(rule for rule in rules if isinstance(rule, QuotaRule))
         self._report = report
-        self._denies = [rule for rule in mine if isinstance(rule, Deny)]
-        self._grants = [rule for rule in mine if isinstance(rule, Grant)]
-        self._documents = [rule for rule in mine if isinstance(rule, Documents)]
+        self._denies = [rule for rule in rules if isinstance(rule, Deny)]
+        self._grants = [rule for rule in rules if isinstance(rule, Grant)]
+        self._documents = [rule for rule in rules if isinstance(rule, Documents)]
         self.unlimited = any(role.documents for rule in self._grants if not rule.on for role in rule.roles) or any(
             rule.all for rule in self._documents
         )
@@ -152,7 +149,7 @@ class Profile:
         """As `Decider.decide`."""
         decision = self._decisions.get((permission, thing))
         if decision is None:
-            decision = self._pretend(self._cell(thing.kind, permission).decide(thing, self.who.owner))
+            decision = self._pretend(self._cell(thing.kind, permission).decide(thing, self.owner))
             if len(self._decisions) >= DECISIONS_MAX:
                 self._decisions.clear()
             self._decisions[permission, thing] = decision
