@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The packets that a daemon itself answers with: a refusal, an empty reply, a broken stream.
 
-The session, the edge and the relay use them; what a backend says is passed on as it came.
+The session, the edge and the relay use them; what a backend says is passed on as it came. And the one answer that
+is for ourselves: what a stage asked a backend.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from virtproxy import errors
 from virtproxy.errors import VirtError
-from virtproxy.protocol.schema import error_frame
-from virtproxy.wire.frame import OK, REPLY, STREAM, Frame, pack
+from virtproxy.protocol.schema import Procedure, error_frame
+from virtproxy.rpc.client import error_of
+from virtproxy.wire.codec import WireError
+from virtproxy.wire.frame import ERROR, OK, REPLY, STREAM, Frame, pack
 
 
 def error_reply(call: Frame, error: VirtError) -> Frame:
@@ -24,6 +32,19 @@ def reply_to(call: Frame, payload: bytes = b"") -> Frame:
 def stream_error(call: Frame, error: VirtError) -> Frame:
     """The packet that breaks the stream which `call` opened."""
     return _error(call, error, STREAM)
+
+
+def hand_over(frame: Frame, procedure: Procedure[Any, Any], answer: Deferred[Any]) -> None:
+    """Fire `answer` with the result that a reply carries, or with its error."""
+    if frame.status == ERROR:
+        answer.errback(error_of(frame))
+        return
+    try:
+        result = procedure.decode_ret(frame)
+    except WireError as failure:
+        answer.errback(errors.rpc(f"the reply to {procedure.name} cannot be read: {failure}"))
+        return
+    answer.callback(result)
 
 
 def _error(call: Frame, error: VirtError, kind: int) -> Frame:

@@ -21,9 +21,9 @@ from virtproxy import errors
 from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
 from virtproxy.protocol.schema import Procedure
+from virtproxy.routing.answers import hand_over
 from virtproxy.routing.backend import Backend
 from virtproxy.routing.families import Target
-from virtproxy.routing.pipeline import deliver
 from virtproxy.routing.router import Router
 from virtproxy.rpc.client import ClientConnection
 from virtproxy.wire.codec import Struct
@@ -147,7 +147,7 @@ class Inquiry:
         if procedure is None or answer is None or timer is None:
             return
         timer.cancel()
-        deliver(frame, procedure, answer)
+        hand_over(frame, procedure, answer)
 
     def send(self, frame: Frame) -> None:
         """An event; streams are never opened here."""

@@ -20,15 +20,15 @@ from twisted.python.failure import Failure
 from virtproxy import errors
 from virtproxy.errors import VirtError
 from virtproxy.protocol.schema import Family, Procedure
-from virtproxy.routing.answers import error_reply
+from virtproxy.routing.answers import error_reply, hand_over
 from virtproxy.routing.plain import plain_for
 from virtproxy.routing.procedures import PLAIN, Key
 from virtproxy.routing.stages import Request, Stage, StageMaker
-from virtproxy.rpc.client import error_of
-from virtproxy.wire.codec import Struct, WireError
+from virtproxy.wire.codec import Struct
 from virtproxy.wire.frame import ERROR, Frame
 
 if TYPE_CHECKING:
+    from virtproxy.routing.backend import Backend
     from virtproxy.routing.session import Session
 
 A = TypeVar("A", bound=Struct | None)
@@ -37,6 +37,8 @@ R = TypeVar("R", bound=Struct | None)
 ASKED_SERIALS = 0xFFFE0000
 # Events that may wait behind one that a stage thinks about, before the backends are paused.
 EVENTS_WAITING_MAX = 256
+# A procedure, the stages that see it, the index of its family.
+Way = tuple[Procedure[Any, Any], list[Stage], int]
 _log = Logger()
 
 
@@ -46,6 +48,8 @@ class Pipeline:
     def __init__(self, session: Session, makers: Sequence[StageMaker]) -> None:
         self._session = session
         self._stages: list[Stage] = [make(session) for make in makers]
+        # Calls that would be plain but for the stages that see them: what they are, and where they go.
+        self.ways: dict[Key, Way] = {}
         # By procedure: the stages that want to see it.
         self._seeing: dict[Procedure[Any, Any], list[Stage]] = {}
         self.requests: dict[Key, Request] = {}
@@ -67,6 +71,7 @@ class Pipeline:
         for stage in self._stages:
             stage.refresh()
         self._seeing.clear()
+        self.ways.clear()
         self.plain = plain_for(self._stages)
         self.filters_events = any(stage.filters_events() for stage in self._stages)
         self.watchers = [stage for stage in self._stages if stage.watches()]
@@ -91,6 +96,9 @@ class Pipeline:
         stages = self._seeing.get(procedure)
         if stages is None:
             stages = self._seeing[procedure] = [stage for stage in self._stages if stage.sees(procedure)]
+            family = PLAIN.get((frame.program, frame.version, frame.procedure))
+            if stages and family is not None:
+                self.ways[frame.program, frame.version, frame.procedure] = (procedure, stages, family)
         if not stages:
             self._session.admitted(frame, procedure)
             return
@@ -101,7 +109,15 @@ class Pipeline:
         self.requests[key] = request
         self._ask(request, iter(stages))
 
-    def _ask(self, request: Request, stages: Any) -> None:
+    def lead(self, frame: Frame, way: Way, backend: Backend) -> None:
+        """What `take` does, of a call that went this way before: the short form of nearly every call that is seen."""
+        key = (frame.program, frame.procedure, frame.serial)
+        if key in self.requests:
+            raise errors.rpc("the serial is in use")
+        request = self.requests[key] = Request(self._session, frame, way[0], self._session.router.reactor.seconds())
+        self._ask(request, iter(way[1]), backend)
+
+    def _ask(self, request: Request, stages: Any, backend: Backend | None = None) -> None:
         try:
             for stage in stages:
                 request.passed.append(stage)
@@ -110,7 +126,7 @@ class Pipeline:
                     self._wait(request, thought, stages)
                     return
             if not request.answered:
-                self._admit(request)
+                self._admit(request, backend)
             else:
                 self._drop(request)
                 self._forget(request)
@@ -122,15 +138,19 @@ class Pipeline:
             self._session.opening = True
         self._think(thought, lambda _: self._ask(request, stages), lambda error: self._refuse(request, error))
 
-    def _admit(self, request: Request) -> None:
+    def _admit(self, request: Request, backend: Backend | None) -> None:
         request.admitted = True
         if len(self._stages) > 1:
             request.forwarded = self._session.router.reactor.seconds()
+        if backend is not None:
+            backend.call(request.frame)
+            return
         self._session.admitted(request.frame, request.procedure)
-        held, request.held = request.held, []
-        for packet in held:
-            self._session.stream(packet)
-        self._session.client.release(request)
+        if request.held:
+            held, request.held = request.held, []
+            for packet in held:
+                self._session.stream(packet)
+            self._session.client.release(request)
 
     def _refuse(self, request: Request, error: Exception) -> None:
         if self._closed:
@@ -157,11 +177,13 @@ class Pipeline:
 
     def _forget(self, request: Request) -> None:
         """Nobody owes an answer to this call any more."""
-        if self.requests.get(_key(request.frame)) is request:
-            del self.requests[_key(request.frame)]
-        done, request.when_done = request.when_done, []
-        for callback in done:
-            callback()
+        key = _key(request.frame)
+        if self.requests.get(key) is request:
+            del self.requests[key]
+        if request.when_done:
+            done, request.when_done = request.when_done, []
+            for callback in done:
+                callback()
 
     def thinking_of(self, family: Family) -> int:
         """How many calls of a family have not been let pass yet."""
@@ -211,7 +233,7 @@ class Pipeline:
         asked = self.asked.pop(_key(frame), None) if self.asked else None
         if asked is not None:
             self._session.client.discard(frame)
-            deliver(frame, *asked)
+            hand_over(frame, *asked)
             return True
         request = self.requests.get(_key(frame))
         if request is None:
@@ -365,19 +387,6 @@ class Pipeline:
 def _rule(request: Request) -> str:
     """What refused a call: the module of the stage that saw it last."""
     return type(request.passed[-1]).__module__.rpartition(".")[2] if request.passed else "pipeline"
-
-
-def deliver(frame: Frame, procedure: Procedure[Any, Any], answer: Deferred[Any]) -> None:
-    """Fire `answer` with the result that a reply carries, or with its error."""
-    if frame.status == ERROR:
-        answer.errback(error_of(frame))
-        return
-    try:
-        result = procedure.decode_ret(frame)
-    except WireError as failure:
-        answer.errback(errors.rpc(f"the reply to {procedure.name} cannot be read: {failure}"))
-        return
-    answer.callback(result)
 
 
 def _key(frame: Frame) -> Key:

@@ -68,13 +68,20 @@ class Session:
 
     def call(self, frame: Frame) -> None:
         """Serve a call. The first lines are the whole way of nearly every call."""
-        family = self._plain.get((frame.program, frame.version, frame.procedure))
+        key = (frame.program, frame.version, frame.procedure)
+        family = self._plain.get(key)
         if family is not None and frame.status == OK:
             backend = self._backends[family]
             if backend is not None:
                 backend.call(frame)
                 return
         try:
+            way = self.pipeline.ways.get(key)
+            if way is not None and frame.status == OK and not self.opening:
+                backend = self._backends[way[2]]
+                if backend is not None:
+                    self.pipeline.lead(frame, way, backend)
+                    return
             self._call_with_thought(frame)
         except VirtError as refusal:
             self.refuse(frame, refusal)
