@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.interfaces import IReactorFromThreads
@@ -56,9 +57,9 @@ class Logins:
         return Gate(row, login=None if maker is None else maker(), admitted=admitted)
 
     def close(self) -> None:
-        """The daemon ends; logins that are under way are waited for."""
+        """The daemon ends, without waiting for a login that somebody else (a password server) holds up."""
         if self._threads is not None:
-            self._threads.stop()
+            Thread(target=self._threads.stop, daemon=True).start()
 
     def _sasl(self, rules: SaslRules) -> Callable[[], Login]:
         # Only a daemon that asks for SASL pays for loading it.
@@ -66,9 +67,15 @@ class Logins:
         from virtproxy.auth.sasl.server import server
 
         threads = self._threads = ThreadPool(0, SASL_THREADS, "sasl")
+        threads.threadFactory = _daemon_thread  # type: ignore[assignment]  # Twisted says that it is a class
         threads.start()
         in_thread: Any = partial(deferToThreadPool, cast("IReactorFromThreads", self._reactor), threads)
         return lambda: SaslLogin(server(), rules, in_thread)
+
+
+def _daemon_thread(**named: Any) -> Thread:
+    """A thread that does not keep the process alive."""
+    return Thread(daemon=True, **named)
 
 
 def _polkit(polkit: Authority) -> Callable[[], Login]:

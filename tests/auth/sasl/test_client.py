@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
 
 from tests.auth.sasl.conftest import Door
-from tests.support.sasl import USERS, Realm, server_of_tests
+from tests.support.sasl import REALM, USERS, Realm, server_of_tests
+from virtproxy.auth.sasl.client import SaslClient, client_library
+from virtproxy.auth.sasl.connection import Demands, SaslConnection
 from virtproxy.client import ConnectError, Credentials, VirtError, connect
 from virtproxy.protocol import remote
 from virtproxy.protocol.errors import ErrorCode
@@ -53,6 +56,28 @@ async def test_by_kerberos(door: Door, realm: Realm, loop: Any, monkeypatch: pyt
         monkeypatch.setenv(name, value)
     assert await sees_a_guest(loop, door.uri("tcp") + "auth=sasl.GSSAPI", None) == 256
     assert await sees_a_guest(loop, door.uri("tls") + "auth=sasl.GSSAPI", None) == 0
+
+
+@pytest.mark.parametrize(("home", "user"), [(REALM, "joe"), ("ELSEWHERE.TEST", f"joe@{REALM}")])
+def test_the_name_has_the_realm_where_it_is_not_ours(
+    realm: Realm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: str, user: str
+) -> None:
+    """What libsasl2 makes of it; the principal is whole in any case."""
+    config = tmp_path / "krb5.conf"
+    config.write_text(
+        Path(realm.environ["KRB5_CONFIG"]).read_text().replace(f"default_realm = {REALM}", f"default_realm = {home}")
+    )
+    for name, value in {**realm.ticket("joe"), "KRB5_CONFIG": str(config)}.items():
+        monkeypatch.setenv(name, value)
+    server, client = SaslConnection(server_of_tests(), Demands(56)), SaslClient(client_library(), "localhost", 56, None)
+    mechanism, said = client.start("GSSAPI")
+    asked = server.start(mechanism, said.data)
+    while not (asked.complete and said.complete):
+        if not said.complete:
+            said = client.step(asked.data)
+        if not asked.complete:
+            asked = server.step(said.data)
+    assert (server.user, server.principal, server.mechanism) == (user, f"joe@{REALM}", "GSSAPI")
 
 
 @pytest_twisted.ensureDeferred
