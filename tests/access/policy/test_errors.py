@@ -55,6 +55,16 @@ BROKEN: dict[str, tuple[str, int, str]] = {
         4,
         'subject "a" is defined by itself: "a -> b"',
     ),
+    "chain of subjects": (
+        "".join(f"[subjects.s{n}]\nsubject = 's{n + 1}'\n" for n in range(2000)) + "[subjects.s2000]\nuser = 'a'\n",
+        32,
+        "subjects are made of one another more than 16 deep",
+    ),
+    "chain of roles": (
+        "".join(f"[roles.r{n}]\ninherits = 'r{n + 1}'\n" for n in range(2000)) + "[roles.r2000]\ninherits = 'admin'\n",
+        32,
+        "roles are made of one another more than 16 deep",
+    ),
     "unknown key of a subject": ("[subjects.a]\nusers = 'a'\n", 2, "did you mean user?"),
     "readonly of a wrong type": ("[subjects.a]\nreadonly = 'yes'\n", 2, 'readonly must be true or false, not "yes"'),
     "subjects that are no tables": ("subjects = 1\n", 1, "must be tables [subjects.NAME], not 1"),

@@ -12,7 +12,7 @@ from virtproxy.access.policy.permissions import KINDS, PERMISSIONS, SPELLED, Per
 from virtproxy.access.policy.positions import Path
 from virtproxy.access.policy.read_subjects import NAME
 from virtproxy.access.policy.roles import BUILT_IN, Role, permission_set
-from virtproxy.access.policy.source import Source, Table, hint, shown
+from virtproxy.access.policy.source import NESTED_MAX, Source, Table, hint, shown
 
 _KEYS = ("inherits", "permissions", "owned", "documents")
 
@@ -57,6 +57,9 @@ class Roles:
         if name not in self._raw:
             near = hint(name, [*self._raw, *BUILT_IN])
             self._source.error(place, f"there is no role {shown(name)}{near}")
+            return None
+        if len(self._reading) == NESTED_MAX:
+            self._source.error(place, f"roles are made of one another more than {NESTED_MAX} deep")
             return None
         self._reading.append(name)
         self.found[name] = self._defined(name)

@@ -12,7 +12,7 @@ from typing import Any
 
 from virtproxy.access.policy import subjects
 from virtproxy.access.policy.positions import Path
-from virtproxy.access.policy.source import Source, Table, hint, shown
+from virtproxy.access.policy.source import NESTED_MAX, Source, Table, hint, shown
 from virtproxy.access.policy.subjects import BY_TEXT, EXACT, TRANSPORTS, Condition, Subject
 
 KEYS = (*BY_TEXT, "uid", "readonly", "subject", "everyone")
@@ -82,6 +82,9 @@ class Subjects:
         if name not in self._raw:
             near = hint(name, [*self._raw, "everyone"])
             self._source.error(place, f"there is no subject {shown(name)}{near or '; write user:NAME for a user'}")
+            return None
+        if len(self._reading) == NESTED_MAX:
+            self._source.error(place, f"subjects are made of one another more than {NESTED_MAX} deep")
             return None
         self._reading.append(name)
         self.found[name] = self._subject(name)

@@ -21,6 +21,8 @@ from virtproxy.access.policy.positions import Path, positions
 
 # A policy of a thousand grants is a tenth of it.
 SIZE_MAX = 1 << 20
+# How deep subjects and roles may be made of one another.
+NESTED_MAX = 16
 _AT = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
