@@ -14,7 +14,7 @@ import pytest_twisted
 from twisted.internet.defer import Deferred, DeferredList
 
 from tests.routing.conftest import run
-from tests.support.proxy import Proxy
+from tests.support.proxy import Proxy, settle
 from tests.support.scripted import ScriptedDaemon
 from virtproxy.access.owners import Owners
 from virtproxy.access.policy.decider import PolicyDecider
@@ -33,7 +33,10 @@ ME = pwd.getpwuid(os.getuid()).pw_name
 POLICY = f"""
 [[grant]]
 to = "user:{ME}"
-roles = ["owner", "viewer"]
+roles = ["owner", "viewer", "mover"]
+
+[roles.mover]
+permissions = ["domain:migrate"]
 
 [[quota]]
 to = "user:{ME}"
@@ -143,6 +146,59 @@ async def test_what_is_refused_by_the_daemon_is_not_counted(make: Callable[..., 
             await client.call(remote.DOMAIN_DEFINE_XML, broken)
     for number in range(3):
         await client.call(remote.DOMAIN_DEFINE_XML, guest(f"r{number}"))
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_migration_counts_until_it_has_come(loop: Any, make: Callable[..., Proxy]) -> None:
+    daemon = ScriptedDaemon(loop)
+    try:
+        prepared = remote.DomainMigratePrepare3Ret(cookie_out=b"", uri_out=None)
+        there: dict[str, remote.NonnullDomain] = {}
+
+        def found(args: remote.DomainLookupByNameArgs) -> remote.DomainLookupByNameRet:
+            if args.name not in there:
+                raise VirtError.of(ErrorCode.NO_DOMAIN)
+            return remote.DomainLookupByNameRet(dom=there[args.name])
+
+        def failed(args: Any) -> Any:
+            raise VirtError.of(ErrorCode.OPERATION_FAILED, "it did not come")
+
+        daemon.script.answers.update(
+            {
+                remote.CONNECT_SET_IDENTITY: None,
+                remote.DOMAIN_LOOKUP_BY_NAME: found,
+                remote.DOMAIN_MIGRATE_PREPARE3: prepared,
+                remote.DOMAIN_MIGRATE_FINISH3: failed,
+            }
+        )
+        proxy = make({"qemu": daemon.path})
+        client = await proxy.client("qemu:///system")
+
+        def prepare(name: str) -> Deferred[Any]:
+            xml = guest(name).xml
+            args = remote.DomainMigratePrepare3Args(
+                cookie_in=b"", uri_in=None, flags=0, dname=name, resource=0, dom_xml=xml
+            )
+            return client.call(remote.DOMAIN_MIGRATE_PREPARE3, args)
+
+        for name in ("a", "b", "c"):
+            await prepare(name)
+        assert "quota of 3 guests (4 wanted)" in await refused(prepare("d"))
+        finish = remote.DomainMigrateFinish3Args(
+            dname="a", cookie_in=b"", dconnuri=None, uri=None, flags=0, cancelled=1
+        )
+        there["a"] = remote.NonnullDomain(name="a", uuid=bytes(16), id=1)
+        with pytest.raises(VirtError, match="did not come"):
+            await client.call(remote.DOMAIN_MIGRATE_FINISH3, finish)
+        await prepare("d")
+        # What was not brought to its end is given up with the connection.
+        client.abort("gone")
+        await settle(loop)
+        client = await proxy.client("qemu:///system")
+        for name in ("e", "f", "g"):
+            await prepare(name)
+    finally:
+        daemon.close()
 
 
 POOL = remote.NonnullStoragePool(name="p", uuid=bytes(15) + b"\7")

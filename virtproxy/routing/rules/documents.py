@@ -35,8 +35,8 @@ from virtproxy.routing.rules.own_things import is_own
 from virtproxy.routing.session import Session
 from virtproxy.routing.stages import Request, Stage
 
-# Reading as much takes about a millisecond; more is read in a thread.
-SHORT = 16384
+# Reading as much takes a millisecond or two; more is read in a thread.
+SHORT = 2048
 _NO_VOLUME = {ErrorCode.NO_STORAGE_POOL, ErrorCode.NO_STORAGE_VOL, ErrorCode.NO_SUPPORT}
 # Calls a function where it may block, and says later what it returned.
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]

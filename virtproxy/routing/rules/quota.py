@@ -26,12 +26,14 @@ from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 from virtproxy.protocol.schema import Procedure
 from virtproxy.routing.directory import Directories
 from virtproxy.routing.rules.judge import Judge as Things
-from virtproxy.routing.rules.quota_demands import DEMANDS, Demand
+from virtproxy.routing.rules.quota_demands import DEMANDS, Demand, arriving_name
 from virtproxy.routing.rules.quota_usage import beyond, total, usage_of
 from virtproxy.routing.session import Session
 from virtproxy.routing.stages import Request, Stage
-from virtproxy.wire.frame import Frame
+from virtproxy.wire.frame import OK, Frame
 
+# The first and the last step of a migration at the host where it arrives.
+PREPARE, FINISH = "DOMAIN_MIGRATE_PREPARE", "DOMAIN_MIGRATE_FINISH"
 _log = Logger()
 
 
@@ -73,7 +75,8 @@ class Quotas:
                 self._locks.pop(owner, None)
 
     async def _judge(self, request: Request, owner: str, demand: Demand, things: Things) -> None:
-        owned = self.owners.of(owner)
+        # Both at one moment: what ends while the rest is asked moves from the one to the other.
+        owned, under_way = self.owners.of(owner), list(self._under_way.get(owner, {}).values())
         replaced = Usage()
         if demand.replaces in owned:
             replaced = await usage_of(_known(demand.replaces), things)
@@ -82,8 +85,7 @@ class Quotas:
         elif demand.keeps:
             return  # it is somebody else's
         others = [await usage_of(thing, things) for thing in owned if thing != demand.replaces]
-        under_way = self._under_way.get(owner, {})
-        decision = self.policy.judge_usage(request.identity, total([*others, *under_way.values(), demand.usage]))
+        decision = self.policy.judge_usage(request.identity, total([*others, *under_way, demand.usage]))
         if not decision.granted or decision.pretended:
             _note(request, decision)
         if not decision.granted:
@@ -122,6 +124,8 @@ class QuotaStage(Stage):
         self._quotas = quotas
         self._things = things
         self._counted: set[Request] = set()
+        # Migrations that were let in and have not come yet, by the guest's name.
+        self._arriving: dict[str, Request] = {}
         self._limited = False
         self.refresh()
 
@@ -132,10 +136,10 @@ class QuotaStage(Stage):
         return self._limited
 
     def sees(self, procedure: Procedure[Any, Any]) -> bool:
-        return self._limited and procedure.name in DEMANDS
+        return self._limited and (procedure.name in DEMANDS or procedure.name.startswith(FINISH))
 
     def call(self, request: Request) -> Coroutine[Any, Any, None] | None:
-        return self._count(request)
+        return None if request.procedure.name.startswith(FINISH) else self._count(request)
 
     async def _count(self, request: Request) -> None:
         try:
@@ -147,12 +151,24 @@ class QuotaStage(Stage):
             await self._quotas.admit(request, demand, self._things)
 
     def reply(self, request: Request, frame: Frame) -> Frame:
-        self._counted.discard(request)
-        self._quotas.ended(request)
+        name = request.procedure.name
+        if name.startswith(FINISH):
+            self._end(self._arriving.pop(arriving_name(request), None))
+        elif name.startswith(PREPARE) and frame.status == OK and request in self._counted:
+            self._end(self._arriving.get(arriving_name(request)))
+            self._arriving[arriving_name(request)] = request
+        else:
+            self._end(request)
         return frame
+
+    def _end(self, request: Request | None) -> None:
+        if request is not None:
+            self._counted.discard(request)
+            self._quotas.ended(request)
 
     def close(self) -> None:
         for request in self._counted:
             self._quotas.ended(request)
         self._counted.clear()
+        self._arriving.clear()
         self._things.leave()

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from virtproxy.access.objects import text_of
 from virtproxy.access.owners import Owned
 from virtproxy.access.policy.quotas import Usage
 from virtproxy.access.things import uuid_text
@@ -44,6 +45,14 @@ async def _guest(request: Request, things: Things) -> Demand | None:
     uuid = await _uuid_of(document.uuid, document.name, things)
     place = things.daemon(request.procedure.family).place
     return Demand(usage, None if uuid is None else Owned(place.uri, "domain", uuid))
+
+
+def arriving_name(request: Request) -> str:
+    """What a guest that migrates to here will be called, as far as the call says it."""
+    args = request.args
+    name = getattr(args, "dname", None) or text_of(getattr(args, "params", []), "destination_name")
+    documents = request.notes.get("documents") or ()
+    return str(name or next((document.name for document in documents if document.name), ""))
 
 
 def _most(documents: list[Any], measure: str) -> int:
