@@ -20,7 +20,7 @@ from cryptography import x509
 
 from tests.daemon.test_lifecycle import started
 from tests.support.daemon_process import DaemonProcess
-from tests.support.pki import SERVER, Authority, Leaf, pem, write_pair
+from tests.support.pki import SERVER, Authority, Leaf, pem, shared_key, write_pair
 from tests.support.tls import ACCEPTED, REFUSED, knock_with_gnutls, knock_with_openssl, plain_context
 from virtproxy.protocol import remote
 
@@ -179,6 +179,21 @@ def test_what_cannot_be_used_is_left_with_one_warning(daemon: Daemon) -> None:
 
 def warnings_of(daemon: Daemon) -> list[str]:
     return re.findall(f"{KEPT}(.*)", daemon.process.said())
+
+
+def test_links_that_lead_elsewhere(daemon: Daemon) -> None:
+    """As certbot does it: a new pair, then one link after the other is made anew."""
+    place, archive = daemon.place, daemon.place / "archive"
+    for number in (1, 2):
+        made = OURS.issue(Leaf(f"number {number}", purposes=(SERVER,), hosts=LOCALHOST), shared_key(number))
+        archive.mkdir(exist_ok=True)
+        write_pair(archive, f"{number}", made, shared_key(number))
+        for kind in ("cert", "key"):
+            (place / "link").symlink_to(f"archive/{number}{kind}.pem")
+            (place / "link").rename(place / f"server{kind}.pem")
+        daemon.process.wait_for(f"taken over.*CN=number {number}")
+        assert daemon.serial() == made.serial_number
+    assert warnings_of(daemon) == []
 
 
 def test_a_hangup_takes_them_over_at_once_and_warns_of_the_end(daemon: Daemon) -> None:

@@ -61,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-V", "--version", action="version", version=f"{PROGRAM} {__version__}")
     subparsers = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
     for name, (module, summary) in SUBCOMMANDS.items():
-        module.add_arguments(subparsers.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."))
+        module.add_arguments(
+            subparsers.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        )
     return parser
 
 
