@@ -200,6 +200,26 @@ def test_events_tell_of_open_things_only(lab: Lab, caller: Caller) -> None:
     old.socket.close()
 
 
+def test_leases_and_numbers_of_connections_tell_of_seen_guests_only(lab: Lab, caller: Caller) -> None:
+    lab.run("ip", "netns", "add", "client")
+    lab.run("ip", "link", "add", "lease0", "type", "veth", "peer", "name", "lease1", "netns", "client")
+    lab.run("ip", "link", "set", "lease0", "master", "virbr91", "up")
+    lab.run("ip", "-n", "client", "link", "set", "lease1", "up")
+    guests = ("lease1", "52:54:00:aa:00:0a", "open-name", "lease1", "52:54:00:aa:00:0b", "hush-name")
+    lab.run("ip", "netns", "exec", "client", "python3", "/run/lab/dhcp_client.py", *guests)
+    assert "hush-name" in admin(lab, "net-dhcp-leases", "open-net")
+    args = remote.NetworkGetDhcpLeasesArgs(net=OPEN["network"], mac=None, need_results=1, flags=0)
+    answer = caller.call(remote.NETWORK_GET_DHCP_LEASES, args)
+    assert [lease.hostname for lease in answer.leases] == ["open-name"]
+    assert answer.ret == 1
+    args = remote.NetworkGetDhcpLeasesArgs(net=OPEN["network"], mac="52:54:00:aa:00:0b", need_results=0, flags=0)
+    assert caller.call(remote.NETWORK_GET_DHCP_LEASES, args) == remote.NetworkGetDhcpLeasesRet(leases=[], ret=0)
+    whole = remote.NetworkGetXmlDescArgs(net=OPEN["network"], flags=0)
+    assert "connections=" in admin(lab, "net-dumpxml", "open-net")
+    assert "connections=" not in caller.call(remote.NETWORK_GET_XML_DESC, whole).xml
+    assert traces(caller.received) == []
+
+
 def test_errors_do_not_name_hidden_things(caller: Caller) -> None:
     pool = POOL.format(word="drop", uuid="").replace("/var/lib/libvirt/drop", "/var/lib/libvirt/hush")
     args = remote.StoragePoolDefineXmlArgs(xml=pool, flags=0)

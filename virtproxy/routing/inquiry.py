@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from virtproxy import errors
+from virtproxy.auth.peercred import process_start_time
 from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
 from virtproxy.protocol.schema import Procedure
@@ -37,8 +38,9 @@ ASK_SECONDS = 10.0
 
 
 def own_identity() -> Identity:
-    """Who this process is."""
-    return Identity(uid=os.geteuid(), gid=os.getegid(), pid=os.getpid())
+    """Who this process is: a daemon with access rules of its own wants to know."""
+    pid = os.getpid()
+    return Identity(uid=os.geteuid(), gid=os.getegid(), pid=pid, process_start_time=process_start_time(pid))
 
 
 class Inquiry:
