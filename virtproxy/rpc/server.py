@@ -159,6 +159,11 @@ class ServerConnection(Connection):
         self._waiting_bytes -= len(frame.raw)
         return frame
 
+    @property
+    def unprotected(self) -> bool:
+        """Whether something came that was not yet looked at; calls over the limit are such."""
+        return bool(self._waiting) or super().unprotected
+
     def unread(self) -> None:
         """The client does not read: it gets no more answers, and may ask no more."""
         self.hold("unread")
