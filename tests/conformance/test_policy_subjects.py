@@ -8,6 +8,7 @@ import ipaddress
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -139,6 +140,7 @@ def test_who_is_let_in(house: House, subjects: tuple[str, ...], who: set[str]) -
     ways = "[[subjects.they]]\nsasl = ['joe', 'ann']\ntransport = 'tcp'\n"
     ways += f"[[subjects.they]]\nsasl = 'a*'\ngroup = '{GROUP}'\n"
     house.grant(*subjects, also=ways)
+    os.kill(house.daemon.pid, signal.SIGHUP)
     house.daemon.wait_for(rf"(?s)\A.{{{said}}}.*is in force as it is now")
     ends = house.ways()
     assert {way for way, end in ends.items() if end == IN} == who, ends
