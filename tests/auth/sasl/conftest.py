@@ -28,6 +28,9 @@ ca_file = "{pki}/cacert.pem"
 cert_file = "{pki}/servercert.pem"
 key_file = "{pki}/serverkey.pem"
 auth_unix_rw = "sasl"
+audit_file = "{place}/audit"
+audit_record = "all"
+audit_sync = "always"
 auth_tls = "sasl"
 sasl_allowed_username_list = [ "joe", "an?", "joe@*" ]
 """
@@ -101,7 +104,7 @@ def door(pki: Path, realm: Realm) -> Iterator[Door]:
     tcp, tls = free_ports(2)
     environ = {**environment(place), **write_config(place), **realm.environ}
     write_users(place, environ)
-    path = configuration(place, CONFIG.format(tcp=tcp, tls=tls, pki=pki))
+    path = configuration(place, CONFIG.format(tcp=tcp, tls=tls, pki=pki, place=place))
     arguments = ["--verbose", "--config", str(path), "--pid-file", str(place / "pid")]
     daemon = DaemonProcess(place, arguments, environ=environ)
     daemon.wait_for("is ready")

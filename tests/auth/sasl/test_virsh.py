@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -86,3 +87,15 @@ def test_the_read_only_socket_asks_nobody(door: Door) -> None:
 def test_nothing_went_wrong(door: Door) -> None:
     assert "Traceback" not in door.daemon.said()
     assert door.virsh(door.uri("tls") + "auth=sasl.PLAIN&", user=("ann", USERS["ann"])) == IN
+
+
+def test_the_audit_knows_who_came_in_and_who_did_not(door: Door, realm: Realm) -> None:
+    """The audit's file is written before each answer, the one before a layer too."""
+    assert door.virsh(door.uri("tcp") + "auth=sasl.GSSAPI&", environ=realm.ticket("joe")) == IN
+    door.virsh(door.uri("tls") + "auth=sasl.SCRAM-SHA-256&", user=("ann", "wrong"))
+    written = (door.place / "audit").read_text()
+    logins = [entry for entry in map(json.loads, written.splitlines()) if entry.get("event") == "login"]
+    in_by = {(entry["transport"], entry["subject"].get("sasl"), entry["result"]) for entry in logins}
+    assert ("tcp", "joe", "ok") in in_by
+    assert ("tls", None, "error") in in_by
+    assert not [secret for secret in (*USERS.values(), "wrong") if f'"{secret}"' in written]
