@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.auth.sasl.conftest import free_ports
-from tests.support.daemon_process import DaemonProcess, configuration, environment
+from tests.support.daemon_process import ROOT, DaemonProcess, configuration, environment
+from tests.support.lab import wait_until
+from tests.support.raw import raw_client
 from tests.support.sasl import write_config
+from virtproxy.protocol import remote
 
 TCP = 'listen_tcp = 1\nlisten_addr = "127.0.0.1"\n'
 
@@ -102,4 +105,17 @@ def test_who_does_not_ask_for_sasl_does_not_load_it(place: Path) -> None:
     running = daemon(place, 'auth_tls = "sasl"\n', "gssapi")
     running.wait_for("is ready")
     assert "libsasl2" not in Path(f"/proc/{running.pid}/maps").read_text()
+    assert running.stop() == 0
+
+
+def test_the_file_that_comes_with_it_offers_scram_alone(place: Path) -> None:
+    path, directory = configuration(place, UNIX), place / "sasl2"
+    directory.mkdir()
+    shutil.copy(ROOT / "conf" / "sasl2" / "libvirt.conf", directory)
+    environ = {**environment(place), "SASL_CONF_PATH": str(directory)}
+    running = DaemonProcess(place, ["-f", str(path), "-p", str(place / "pid")], environ=environ)
+    wait_until((place / "libvirt-sock").exists, "the socket")
+    with raw_client(place / "libvirt-sock") as client:
+        answer = client.call(remote.AUTH_SASL_INIT.call_frame(1, None))
+        assert remote.AUTH_SASL_INIT.decode_ret(answer) == remote.AuthSaslInitRet(mechlist="SCRAM-SHA-256")
     assert running.stop() == 0
