@@ -82,11 +82,14 @@ class Description:
     secrets: list[str] = field(default_factory=list)
     whole: bool = False
 
-    def text(self, objects: str | None = None) -> str:
-        """The members `objects` and `args`, with a comma after each; `objects` may come from somebody who knows."""
-        listed = ",".join(self.objects) if objects is None else objects
-        about = f'"objects":[{listed}],' if listed else ""
-        return f'{about}"args":{{{",".join(self.args)}}},' if self.args else about
+    def members(self) -> tuple[str, str]:
+        """The members `objects` and `args`, each with a comma after it, or empty."""
+        about = f'"objects":[{",".join(self.objects)}],' if self.objects else ""
+        return about, f'"args":{{{",".join(self.args)}}},' if self.args else ""
+
+    def text(self) -> str:
+        """Both."""
+        return "".join(self.members())
 
 
 Describe = Callable[[Description, Any], None]
@@ -102,6 +105,7 @@ def described(procedure: Procedure[Any, Any], args: Any, *, whole: bool = False)
     return description
 
 
+@cache
 def has_secrets(procedure: Procedure[Any, Any]) -> bool:
     """Whether the arguments may hold secrets: nothing of such a call may be kept."""
     return any(getattr(describe, "secret", True) for _, describe in _recipe(procedure))

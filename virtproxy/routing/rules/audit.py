@@ -52,7 +52,9 @@ _OWN_EDGES = ("auth", "open", "close", "identity", "close-callback")
 _LINE, _GROWTH = 4096, 6
 # Descriptions of small arguments without secrets, which come again and again.
 _SMALL, _REMEMBERED_MAX = 256, 4096
-_remembered: dict[tuple[Procedure[Any, Any], bytes], str] = {}
+_remembered: dict[tuple[Procedure[Any, Any], bytes], tuple[str, str]] = {}
+# What rules say of call after call: texts by what they are of, which is compared by identity.
+_SAID_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class AuditStage(Stage):
         self._open: dict[Request, int] = {}
         # By procedure: the members that are the same for each of its calls.
         self._heads: dict[Procedure[Any, Any], str] = {}
+        # By identity: something that a rule noted, and its text.
+        self._said: dict[int, tuple[Any, str]] = {}
         self._connections = rules.recorded in ("writes", "all")
         self._who = self._who_of(session.identity)
         self._known = (session.identity, session.gate.authenticated)
@@ -148,7 +152,7 @@ class AuditStage(Stage):
         if size is None:
             return frame
         if frame.status == ERROR or request.notes:
-            line = self._line(request, self._verdict(request, frame, self._procedure_secrets(request)), len(frame.raw))
+            line = self._line(request, self._verdict(request, frame), len(frame.raw))
             request.notes["audit"] = "recorded"
         else:
             line = self._line(request, '"result":"ok",', len(frame.raw))
@@ -183,7 +187,7 @@ class AuditStage(Stage):
         if request is None:
             self._recorder.record(self._failed_call(call, frame))
         else:
-            verdict = self._verdict(request, frame, self._procedure_secrets(request))
+            verdict = self._verdict(request, frame)
             self._recorder.record(self._line(request, verdict, len(frame.raw)))
         return None if self._rules.synced is None else self._rules.synced()
 
@@ -232,40 +236,46 @@ class AuditStage(Stage):
     def _arguments(self, request: Request) -> str:
         """The members about the arguments, each with its comma."""
         raw, procedure = request.frame.raw, request.procedure
-        if request.notes or len(raw) > _SMALL:
-            return self._described(request)
-        key = (procedure, raw[PACKET_MIN:])
-        text = _remembered.get(key)
-        if text is None:
-            text = self._described(request)
-            if not has_secrets(procedure):
-                if len(_remembered) >= _REMEMBERED_MAX:
-                    _remembered.clear()
-                _remembered[key] = text
-        return text
+        if len(raw) > _SMALL:
+            about, args = self._described(request)
+        else:
+            key = (procedure, raw[PACKET_MIN:])
+            about, args = _remembered.get(key) or self._remember(key, request)
+        things = request.notes.get("things") if request.notes else None
+        return (self._once(things, _things) if things else about) + args
 
-    def _described(self, request: Request) -> str:
-        things = request.notes.get("things")
-        about = None if not things else ",".join(map(_thing, things))
+    def _remember(self, key: tuple[Procedure[Any, Any], bytes], request: Request) -> tuple[str, str]:
+        members = self._described(request)
+        if not has_secrets(request.procedure):
+            if len(_remembered) >= _REMEMBERED_MAX:
+                _remembered.clear()
+            _remembered[key] = members
+        return members
+
+    def _described(self, request: Request) -> tuple[str, str]:
         try:
-            return described(request.procedure, request.args, whole=self._rules.whole).text(about)
+            return described(request.procedure, request.args, whole=self._rules.whole).members()
         except VirtError:
-            return '"args":{"undecodable":true},'
+            return "", '"args":{"undecodable":true},'
 
-    @staticmethod
-    def _procedure_secrets(request: Request) -> list[str]:
-        """What an error about this call must not repeat."""
-        return _secrets(request.procedure, request.frame)
+    def _once(self, thing: Any, text_of: Callable[[Any], str]) -> str:
+        """The text of something that rules keep and note again and again."""
+        known = self._said.get(id(thing))
+        if known is None or known[0] is not thing:
+            if len(self._said) >= _SAID_MAX:
+                self._said.clear()
+            known = self._said[id(thing)] = (thing, text_of(thing))
+        return known[1]
 
-    def _verdict(self, request: Request, frame: Frame, secrets: list[str]) -> str:
+    def _verdict(self, request: Request, frame: Frame) -> str:
         decision: Decision | None = request.notes.get("decision")
-        text = "" if decision is None else _decision(decision)
+        text = "" if decision is None else self._once(decision, _decision)
         if frame.status != ERROR:
             return f'{text}"result":"ok",'
         if decision is None and _code(frame) in DENIALS:
             by = "backend" if request.admitted and request.procedure.edge not in _OWN_EDGES else self._rules.daemon
             text = f'"decision":"denied","by":"{by}",'
-        return f'{text}"result":"error",{_error(frame, secrets)}'
+        return f'{text}"result":"error",{_error(frame, _secrets(request.procedure, request.frame))}'
 
     def _failed_call(self, call: Frame, frame: Frame) -> str:
         """The line of a call that no stage saw."""
@@ -309,6 +319,10 @@ def _decision(decision: Decision) -> str:
         word = "granted" if decision.granted else "denied"
     pairs = (("decision", word), ("rule", decision.rule or None), ("missing", decision.missing or None))
     return members_of(pairs) + ","
+
+
+def _things(things: Any) -> str:
+    return f'"objects":[{",".join(map(_thing, things))}],'
 
 
 def _thing(thing: Any) -> str:
