@@ -272,7 +272,7 @@ class Pipeline:
             return
         if not early:
             self._forget(request)
-        if self.watchers and (frame.status == ERROR or "decision" in request.notes):
+        if self.watchers and (frame.status == ERROR or request.was_questioned):
             self.deliver(request.frame, frame, request)
         else:
             self._session.client.reply(frame)

@@ -69,6 +69,12 @@ class Request:
                 raise errors.rpc(f"Unable to decode message payload: {failure}") from None
         return self._args
 
+    @property
+    def was_questioned(self) -> bool:
+        """Whether a rule noted ("decision") that it refused the call, or would have."""
+        decision = self.notes.get("decision") if self.notes else None
+        return decision is not None and (decision.pretended or not decision.granted)
+
     def replace(self, args: Any) -> None:
         """Let the backend get these arguments instead; descriptors stay with the call."""
         self._args = args
@@ -108,7 +114,7 @@ class Stage:
         return False
 
     def outcome(self, call: Frame, frame: Frame, request: Request | None) -> Coroutine[Any, Any, None] | None:
-        """The client is about to get this: an error, or what a decision was noted about. Not to be changed.
+        """The client is about to get this: an error, or what a rule questioned. Not to be changed.
 
         `request` is there if a stage saw the call. What is returned is awaited before the client gets it.
         """

@@ -192,8 +192,7 @@ class AuditStage(Stage):
         return None if self._rules.synced is None else self._rules.synced()
 
     def _is_denial(self, frame: Frame, request: Request | None) -> bool:
-        decision = None if request is None else request.notes.get("decision")
-        if decision is not None and (decision.pretended or not decision.granted):
+        if request is not None and request.was_questioned:
             return True
         if frame.status != ERROR:
             return False
