@@ -61,12 +61,21 @@ class User(threading.Thread):
         finally:
             os.seteuid(0)
 
+    def open(self) -> remote.NonnullDomain:
+        """Open the URI and look the guest up."""
+        self.call(remote.AUTH_LIST, None)
+        self.call(remote.CONNECT_OPEN, remote.ConnectOpenArgs(name=URI, flags=0))
+        looked = self.call(remote.DOMAIN_LOOKUP_BY_NAME, remote.DomainLookupByNameArgs(name="test"))
+        return remote.DOMAIN_LOOKUP_BY_NAME.decode_ret(looked).dom
+
+    def suspend(self) -> None:
+        """Suspend the guest, or be refused, and leave."""
+        self.call(remote.DOMAIN_SUSPEND, remote.DomainSuspendArgs(dom=self.open()))
+        self.close()
+
     def run(self) -> None:
         try:
-            self.call(remote.AUTH_LIST, None)
-            self.call(remote.CONNECT_OPEN, remote.ConnectOpenArgs(name=URI, flags=0))
-            looked = self.call(remote.DOMAIN_LOOKUP_BY_NAME, remote.DomainLookupByNameArgs(name="test"))
-            dom = remote.DOMAIN_LOOKUP_BY_NAME.decode_ret(looked).dom
+            dom = self.open()
             for number in range(self._calls):
                 procedure, args = MIX[(number + self.uid) % len(MIX)]
                 self.call(procedure, args(dom))
@@ -282,3 +291,29 @@ def test_two_daemons_do_not_share_a_log(place: Path) -> None:
     code, said = mistake(other, text)
     assert code == 10 and "another process writes the audit log" in said
     assert daemon.stop() == 0
+
+
+GRANT = '[[grant]]\nto = ["uid:{uid}"]\nroles = ["{role}"]\n'
+
+
+@pytest.mark.root
+def test_what_a_policy_decides_is_recorded(place: Path) -> None:
+    log, policy = place / "audit.jsonl", place / "policy.toml"
+    policy.write_text(GRANT.format(uid=40001, role="viewer"))
+    daemon = started(place, f'audit_file = "{log}"\npolicy_file = "{policy}"\npolicy_owners_file = "{place}/owners"\n')
+    User(place / "libvirt-sock", 40001, 0, 0).suspend()
+    policy.write_text(
+        f'{GRANT.format(uid=40001, role="viewer")}{GRANT.format(uid=40001, role="operator")}on = ["domain:te*"]\n'
+    )
+    deadline = time.monotonic() + 15
+    while "rules" not in [record["event"] for record in recorded(log)]:
+        assert time.monotonic() < deadline, daemon.said()
+        time.sleep(0.05)
+    User(place / "libvirt-sock", 40001, 100, 0).suspend()
+    assert daemon.stop() == 0
+    denied, granted = [record for record in recorded(log) if record.get("procedure") == "DOMAIN_SUSPEND"]
+    assert (denied["decision"], denied["error"]["name"], denied["subject"]["uid"]) == ("denied", "ACCESS_DENIED", 40001)
+    assert "domain:suspend" in denied["missing"] and denied["objects"][0]["name"] == "test"
+    assert (granted["decision"], granted["result"]) == ("granted", "ok")
+    assert "operator" in granted["rule"] or "policy.toml" in granted["rule"]
+    assert verdict(log).broken is None

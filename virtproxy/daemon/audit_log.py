@@ -105,6 +105,10 @@ class AuditLog:
         if self._settings.logging:
             self.recorder.tees.append(lambda line: self._log.info("{line}", line=line[:-1].decode()))
 
+    def rules_changed(self) -> None:
+        """Another policy is in force from now on."""
+        self.recorder.event("rules", ("daemon", self._daemon))
+
     def turned_away(self, number: int | None, transport: str, peer: str, why: str, certificate: str | None) -> None:
         """A client did not become one: it had no valid certificate, or there were too many."""
         if self._settings.recorded != "none":

@@ -272,6 +272,8 @@ class Service:
 
     def _rules_changed(self) -> None:
         """Let what was granted and is no more act at once."""
+        if self.audit is not None:
+            self.audit.rules_changed()
         for session in list(self._sessions.values()):
             session.refresh()
 

@@ -75,6 +75,7 @@ class Edge:
         except LoginRefused as refusal:
             who = session.identity.describe()
             self._log.warn("the login of {who} failed: {why}", who=who, why=refusal.why)
+            session.login_refusal = refusal.why
             session.gate.end(complete=False)
             raise
         except BaseException:

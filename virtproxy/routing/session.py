@@ -49,6 +49,8 @@ class Session:
         self.identity = identity
         # The client's, in the daemon's log.
         self.number = number
+        # Why its last login failed, which the client is not told.
+        self.login_refusal: str | None = None
         self.flags = 0
         self.opening = False
         self.wants_close_event = False

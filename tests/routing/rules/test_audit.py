@@ -16,13 +16,15 @@ from twisted.internet.defer import Deferred
 
 from tests.access.audit.conftest import Log
 from tests.routing.conftest import MakeProxy
+from tests.routing.test_login import SlowLogin
 from tests.support.proxy import Proxy, settle
 from tests.support.scripted import LATER, ScriptedDaemon
 from virtproxy import errors
 from virtproxy.access.audit.recorder import Recorder
 from virtproxy.access.audit.verify import Verifier, logs
 from virtproxy.access.decision import Decision, Thing
-from virtproxy.auth.gate import Phase
+from virtproxy.auth.gate import Gate, Phase
+from virtproxy.auth.login import LoginRefused
 from virtproxy.errors import VirtError
 from virtproxy.protocol import remote
 from virtproxy.protocol.errors import ErrorCode
@@ -367,6 +369,16 @@ async def test_an_answer_waits_for_the_disk_if_it_must(audited: Audited, qemu: S
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_goodbye_does_not_wait_for_the_disk(audited: Audited, qemu: ScriptedDaemon) -> None:
+    async def never() -> None:
+        await Deferred[None]()
+
+    client = await audited.client("all", rules=AuditRules("virtproxyd", synced=never), uri=None)
+    await client.call(remote.CONNECT_CLOSE, None)
+    assert audited.records(remote.CONNECT_CLOSE)[0]["result"] == "ok"
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_secret_does_not_come_back_in_an_error(audited: Audited, qemu: ScriptedDaemon) -> None:
     client = await audited.client("all")
     qemu.script.answers[remote.DOMAIN_SET_USER_PASSWORD] = refusing(ErrorCode.INVALID_ARG, "'hush' is no password")
@@ -388,3 +400,29 @@ async def test_arguments_that_cannot_be_read_are_recorded(audited: Audited, qemu
     client.abort("enough")
     await settle(loop)
     assert audited.records()[-2]["args"] == {"undecodable": True}
+
+
+@pytest.mark.parametrize("recorded", ["denials", "writes", "all"])
+@pytest_twisted.ensureDeferred
+async def test_logins_are_recorded_with_the_reason_why_they_failed(
+    audited: Audited, qemu: ScriptedDaemon, recorded: str, loop: Any
+) -> None:
+    login = SlowLogin()
+    client = await audited.client(recorded, uri=None, gate=lambda: Gate("polkit", login=login, admitted=lambda: None))
+    first = client.call(remote.AUTH_POLKIT, None)
+    await settle(loop)
+    login.asked[-1].errback(LoginRefused("the moon is full"))
+    with pytest.raises(VirtError):
+        await first
+    second: Deferred[Any] = client.call(remote.AUTH_POLKIT, None)
+    await settle(loop)
+    login.admit(sasl_user="mary@HOME")
+    await second
+    failed, *rest = [record for record in audited.records() if record["event"] != "connected"]
+    assert (failed["event"], failed["reason"], failed["decision"]) == ("login", "the moon is full", "denied")
+    if recorded == "denials":
+        assert rest == []
+        return
+    assert [record["event"] for record in rest] == ["authenticated", "login"]
+    assert rest[0]["subject"]["sasl"] == "mary@HOME" and rest[0]["subject"]["realm"] == "HOME"
+    assert rest[1]["result"] == "ok"

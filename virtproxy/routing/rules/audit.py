@@ -161,7 +161,10 @@ class AuditStage(Stage):
             self._recorder.fulfil(size)
             if not written:
                 return self._unrecorded(frame, self._recorder.problem or "")
-        return frame if self._rules.synced is None else self._when_synced(frame)
+        if self._rules.synced is None or request.procedure.stream is not None or request.procedure.edge == "close":
+            # A stream's packets and the goodbye follow their answer at once: it must not come after them.
+            return frame
+        return self._when_synced(frame)
 
     async def _when_synced(self, frame: Frame) -> Frame:
         assert self._rules.synced is not None
@@ -274,7 +277,13 @@ class AuditStage(Stage):
         if decision is None and _code(frame) in DENIALS:
             by = "backend" if request.admitted and request.procedure.edge not in _OWN_EDGES else self._rules.daemon
             text = f'"decision":"denied","by":"{by}",'
+        text += self._why(request.procedure)
         return f'{text}"result":"error",{_error(frame, _secrets(request.procedure, request.frame))}'
+
+    def _why(self, procedure: Procedure[Any, Any]) -> str:
+        """Why a login failed: libvirt never tells that to a client, but the record may have it."""
+        why = None if procedure.needs_auth else self._session.login_refusal
+        return "" if why is None else f'"reason":{short(why)},'
 
     def _failed_call(self, call: Frame, frame: Frame) -> str:
         """The line of a call that no stage saw."""
@@ -286,7 +295,7 @@ class AuditStage(Stage):
         else:
             seen = Request(self._session, call, procedure, 0.0)
             head = self._heads.get(procedure) or self._head(procedure)
-            arguments, secrets = self._arguments(seen), _secrets(procedure, call)
+            arguments, secrets = self._arguments(seen) + self._why(procedure), _secrets(procedure, call)
         now = self._session.router.reactor.seconds()
         denied = '"decision":"denied",' if _code(frame) in DENIALS or not self._session.gate.authenticated else ""
         return (
