@@ -100,9 +100,9 @@ def make(lab: Lab, word: str) -> None:
 
 
 @contextlib.contextmanager
-def host() -> Iterator[Lab]:
-    """A host with open and hidden things, whose proxy lets root see the open ones only."""
-    with furnished() as lab:
+def host(tree: Path | None = None) -> Iterator[Lab]:
+    """A host (with the libvirt of `tree`) with open and hidden things, whose proxy lets root see the open ones only."""
+    with furnished(tree) as lab:
         policy = lab.write("policy.toml", POLICY)
         lab.outside(policy).chmod(0o600)
         owners = '"/run/lab/owners.json"'

@@ -131,3 +131,43 @@ async def test_a_name_that_is_taken_tells_nothing_of_who_has_it(guarded: Guarded
     document = GUEST.format(name="other").replace("<memory>", uuid + "<memory>")
     error = await refused(client, remote.DOMAIN_DEFINE_XML, remote.DomainDefineXmlArgs(xml=document))
     assert error.message == "access denied: domain:write on domain 'other' is not granted"
+
+
+@pytest_twisted.ensureDeferred
+async def test_other_rules_count_at_once(guarded: Guarded) -> None:
+    decider = WrittenDecider(lambda permission, thing: True)
+    proxy = guarded(decider)
+    client = await proxy.client(URI)
+    info = remote.DomainGetInfoArgs(dom=await lookup(client, "test"))
+    await client.call(remote.DOMAIN_GET_INFO, info)
+    decider.rule = hiding("test")
+    proxy.sessions[-1].refresh()
+    assert (await refused(client, remote.DOMAIN_GET_INFO, info)).code == ErrorCode.NO_DOMAIN
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_call_before_anything_is_opened_finds_nothing(guarded: Guarded) -> None:
+    client = await guarded(WrittenDecider(lambda permission, thing: True)).client()
+    args = remote.DomainLookupByNameArgs(name="test")
+    error = await refused(client, remote.DOMAIN_LOOKUP_BY_NAME, args)
+    assert "connection not open" in str(error.message)
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_may_not_connect_cannot_open(guarded: Guarded) -> None:
+    proxy = guarded(WrittenDecider(lambda permission, thing: thing.uri != URI))
+    error = await refused(await proxy.client(), remote.CONNECT_OPEN, remote.ConnectOpenArgs(name=URI + "?x=1", flags=0))
+    assert error.code == ErrorCode.ACCESS_DENIED
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_directory_that_cannot_answer_admits_nobody(guarded: Guarded, daemons: Any) -> None:
+    """The hypervisor's daemon lets the client in, and then the directory finds nobody at its socket."""
+    daemon = daemons["qemu"]
+    proxy = guarded(WrittenDecider(lambda permission, thing: True), sockets={"qemu": daemon.path})
+    client = await proxy.client("qemu:///system")
+    proxy.router.sockets["qemu"] = "/nonexistent/sock"  # type: ignore[index]
+    dom = remote.NonnullDomain(name="any", uuid=bytes(16), id=1)
+    error = await refused(client, remote.DOMAIN_DESTROY, remote.DomainDestroyArgs(dom=dom))
+    assert "Failed to connect" in str(error.message)
+    assert remote.DOMAIN_DESTROY not in [procedure for procedure, _ in daemon.script.sessions[0].calls]

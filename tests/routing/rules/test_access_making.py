@@ -23,6 +23,8 @@ from virtproxy.protocol.errors import ErrorCode
 from virtproxy.protocol.schema import Procedure
 from virtproxy.routing.rules.access import AccessRule
 from virtproxy.routing.rules.ownership import ends
+from virtproxy.wire.frame import CALL, CALL_WITH_FDS, ERROR, OK, pack
+from virtproxy.wire.limits import PACKET_MIN
 
 SUBJECT = Identity(uid=1000, user_name="ann", pid=1, process_start_time=1)
 URI = "qemu:///system"
@@ -237,3 +239,20 @@ def test_what_may_end_things_is_known_by_its_permission() -> None:
         "NODE_DEVICE_DESTROY",
     } <= found
     assert not {"DOMAIN_GET_INFO", "DOMAIN_DEFINE_XML", "CONNECT_LIST_ALL_DOMAINS", "DOMAIN_LOOKUP_BY_NAME"} & found
+
+
+def test_a_judgement_is_not_taken_for_one_of_a_call_with_descriptors(setting: Setting) -> None:
+    """Its arguments begin four bytes later, so that the same bytes name another guest."""
+    client = setting.client
+    inner = remote.DOMAIN_GET_INFO.call_frame(1, remote.DomainGetInfoArgs(dom=thing("hush", "domain")))
+    # As plain arguments: an empty name, then a UUID that begins with the length and the name of the hidden guest.
+    payload = bytes(4) + bytes(inner.payload)
+    outer = pack(inner.program, 1, inner.procedure, CALL, 50, 0, payload)
+    dom = remote.DOMAIN_GET_INFO.decode_args(outer).dom
+    setting.host.things["domain"].append(remote.NonnullDomain("open-odd", dom.uuid, 1))
+    carrying = pack(inner.program, 1, inner.procedure, CALL_WITH_FDS, 50, 0, bytes(inner.payload))
+    assert carrying.raw[PACKET_MIN:] == outer.raw[PACKET_MIN:]
+    for call, status in ((outer, OK), (carrying, ERROR)):
+        client.sent.clear()
+        client.session.call(call)
+        assert [frame.status for frame in client.sent] == [status]
