@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from twisted.internet.defer import Deferred, gatherResults
 
 from tests.auth.sasl.conftest import Door
 from tests.support.sasl import REALM, USERS, Realm, server_of_tests
@@ -95,3 +96,16 @@ async def test_what_does_not_come_in(door: Door, loop: Any) -> None:
 
 def test_a_password_is_not_shown() -> None:
     assert USERS["joe"] not in repr(JOE)
+
+
+@pytest_twisted.ensureDeferred
+async def test_many_at_once_by_every_mechanism(
+    door: Door, realm: Realm, loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Logins run in threads, at both ends: libsasl2 must stand it."""
+    for name, value in realm.ticket("joe").items():
+        monkeypatch.setenv(name, value)
+    ways = [*WAYS, ("tcp", "GSSAPI")] * 10
+    uris = [door.uri(transport) + f"auth=sasl.{mechanism}" for transport, mechanism in ways]
+    strengths = await gatherResults([Deferred.fromCoroutine(sees_a_guest(loop, uri)) for uri in uris])
+    assert sorted(strengths) == [0] * 40 + [128] * 10 + [256] * 10
