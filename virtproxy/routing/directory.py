@@ -7,9 +7,7 @@ and remembers the answer for as long as events of the daemon would tell of a cha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any, Protocol
-from uuid import UUID
 
 from twisted.logger import Logger
 
@@ -17,11 +15,10 @@ from virtproxy.access.decision import Thing
 from virtproxy.access.objects import Ref, reference_in
 from virtproxy.access.things import described, identity_of, place_of
 from virtproxy.errors import VirtError
-from virtproxy.protocol import remote
-from virtproxy.protocol.errors import ErrorCode
 from virtproxy.protocol.schema import Procedure
 from virtproxy.routing.families import Target
 from virtproxy.routing.inquiry import Inquiry
+from virtproxy.routing.questions import ABSENT, EVENT_KINDS, STAYS, WATCHED, question
 from virtproxy.routing.router import Router
 from virtproxy.rpc.client import decode_event
 from virtproxy.wire.codec import WireError
@@ -29,90 +26,6 @@ from virtproxy.wire.frame import Frame
 
 # How many things one directory remembers.
 THINGS_MAX = 65536
-
-_Question = Callable[[Ref], tuple[Procedure[Any, Any], Any]]
-_QUESTIONS: Mapping[tuple[str, str], _Question] = {
-    ("domain", "uuid"): lambda ref: (remote.DOMAIN_LOOKUP_BY_UUID, remote.DomainLookupByUuidArgs(uuid=ref.value)),
-    ("domain", "name"): lambda ref: (remote.DOMAIN_LOOKUP_BY_NAME, remote.DomainLookupByNameArgs(name=ref.value)),
-    ("network", "uuid"): lambda ref: (remote.NETWORK_LOOKUP_BY_UUID, remote.NetworkLookupByUuidArgs(uuid=ref.value)),
-    ("network", "name"): lambda ref: (remote.NETWORK_LOOKUP_BY_NAME, remote.NetworkLookupByNameArgs(name=ref.value)),
-    ("storage_pool", "uuid"): lambda ref: (
-        remote.STORAGE_POOL_LOOKUP_BY_UUID,
-        remote.StoragePoolLookupByUuidArgs(uuid=ref.value),
-    ),
-    ("storage_pool", "name"): lambda ref: (
-        remote.STORAGE_POOL_LOOKUP_BY_NAME,
-        remote.StoragePoolLookupByNameArgs(name=ref.value),
-    ),
-    ("secret", "uuid"): lambda ref: (remote.SECRET_LOOKUP_BY_UUID, remote.SecretLookupByUuidArgs(uuid=ref.value)),
-    ("nwfilter", "uuid"): lambda ref: (remote.NWFILTER_LOOKUP_BY_UUID, remote.NwfilterLookupByUuidArgs(uuid=ref.value)),
-    ("nwfilter", "name"): lambda ref: (remote.NWFILTER_LOOKUP_BY_NAME, remote.NwfilterLookupByNameArgs(name=ref.value)),
-    ("nwfilter_binding", "name"): lambda ref: (
-        remote.NWFILTER_BINDING_LOOKUP_BY_PORT_DEV,
-        remote.NwfilterBindingLookupByPortDevArgs(name=ref.value),
-    ),
-    ("interface", "name"): lambda ref: (
-        remote.INTERFACE_LOOKUP_BY_NAME,
-        remote.InterfaceLookupByNameArgs(name=ref.value),
-    ),
-    ("node_device", "name"): lambda ref: (
-        remote.NODE_DEVICE_LOOKUP_BY_NAME,
-        remote.NodeDeviceLookupByNameArgs(name=ref.value),
-    ),
-}
-# What a daemon answers about a thing that is not there.
-ABSENT: Mapping[str, ErrorCode] = {
-    "domain": ErrorCode.NO_DOMAIN,
-    "network": ErrorCode.NO_NETWORK,
-    "network_port": ErrorCode.NO_NETWORK_PORT,
-    "storage_pool": ErrorCode.NO_STORAGE_POOL,
-    "storage_vol": ErrorCode.NO_STORAGE_VOL,
-    "secret": ErrorCode.NO_SECRET,
-    "nwfilter": ErrorCode.NO_NWFILTER,
-    "nwfilter_binding": ErrorCode.NO_NWFILTER_BINDING,
-    "interface": ErrorCode.NO_INTERFACE,
-    "node_device": ErrorCode.NO_NODE_DEVICE,
-}
-# What is watched: kind, how to register, and the event that tells of things that come, go and change their names.
-_WATCHED: tuple[tuple[str, Procedure[Any, Any], Any, Procedure[Any, Any]], ...] = (
-    (
-        "domain",
-        remote.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY,
-        remote.ConnectDomainEventCallbackRegisterAnyArgs(event_id=0, dom=None),
-        remote.DOMAIN_EVENT_CALLBACK_LIFECYCLE,
-    ),
-    (
-        "network",
-        remote.CONNECT_NETWORK_EVENT_REGISTER_ANY,
-        remote.ConnectNetworkEventRegisterAnyArgs(event_id=0, net=None),
-        remote.NETWORK_EVENT_LIFECYCLE,
-    ),
-    (
-        "storage_pool",
-        remote.CONNECT_STORAGE_POOL_EVENT_REGISTER_ANY,
-        remote.ConnectStoragePoolEventRegisterAnyArgs(event_id=0, pool=None),
-        remote.STORAGE_POOL_EVENT_LIFECYCLE,
-    ),
-    (
-        "node_device",
-        remote.CONNECT_NODE_DEVICE_EVENT_REGISTER_ANY,
-        remote.ConnectNodeDeviceEventRegisterAnyArgs(event_id=0, dev=None),
-        remote.NODE_DEVICE_EVENT_LIFECYCLE,
-    ),
-    (
-        "secret",
-        remote.CONNECT_SECRET_EVENT_REGISTER_ANY,
-        remote.ConnectSecretEventRegisterAnyArgs(event_id=0, secret=None),
-        remote.SECRET_EVENT_LIFECYCLE,
-    ),
-)
-# Events after which a thing is still there under its name: starts, suspends, resumes and the like, by their numbers.
-_STAYS: Mapping[str, frozenset[int]] = {
-    "domain": frozenset({2, 3, 4, 6, 7}),
-    "network": frozenset({2}),
-    "storage_pool": frozenset({2, 5}),
-}
-_EVENT_KINDS = {(event.program.number, event.number): kind for kind, _, _, event in _WATCHED}
 
 
 class Known:
@@ -160,7 +73,7 @@ class Directory:
         VirtError if the daemon cannot say.
         """
         bare, heard = _bare(ref), self._heard_count
-        procedure, args = _question(bare, within)
+        procedure, args = question(bare, within)
         try:
             answer = await self._inquiry.ask(procedure, args)
         except VirtError as error:
@@ -220,7 +133,7 @@ class Directory:
     async def _opened(self) -> None:
         """Register for what tells of changes; a daemon has the events of its own kinds only."""
         self._watched.clear()
-        for kind, register, args, _ in _WATCHED:
+        for kind, register, args, _ in WATCHED:
             try:
                 await self._inquiry.put(register, args)
             except VirtError:
@@ -230,7 +143,7 @@ class Directory:
             self._watcher.opened(self)
 
     def _heard(self, frame: Frame) -> None:
-        kind = _EVENT_KINDS.get((frame.program, frame.procedure))
+        kind = EVENT_KINDS.get((frame.program, frame.procedure))
         if kind is None:
             return
         self._heard_count += 1
@@ -246,7 +159,7 @@ class Directory:
 
     def _changed(self, kind: str, thing: Thing, event: int) -> None:
         identity = identity_of(thing) or ""
-        if event in _STAYS.get(kind, ()) and all(
+        if event in STAYS.get(kind, ()) and all(
             self._known[ref].thing.name == thing.name for ref in self._refs.get((kind, identity), ())
         ):
             return
@@ -285,21 +198,3 @@ class Directories:
 def _bare(ref: Ref) -> Ref:
     """Without what decides nothing, so that a thing is remembered once."""
     return ref if ref.called is None and ref.within is None else Ref(ref.kind, ref.by, ref.value, ref.within)
-
-
-def _question(ref: Ref, within: Thing | None) -> tuple[Procedure[Any, Any], Any]:
-    if ref.kind == "storage_vol":
-        pool = remote.NonnullStoragePool(name=_name(within), uuid=_uuid(within))
-        return remote.STORAGE_VOL_LOOKUP_BY_NAME, remote.StorageVolLookupByNameArgs(pool=pool, name=ref.value)
-    if ref.kind == "network_port":
-        network = remote.NonnullNetwork(name=_name(within), uuid=_uuid(within))
-        return remote.NETWORK_PORT_LOOKUP_BY_UUID, remote.NetworkPortLookupByUuidArgs(network=network, uuid=ref.value)
-    return _QUESTIONS[ref.kind, ref.by](ref)
-
-
-def _name(thing: Thing | None) -> str:
-    return thing.name or "" if thing is not None else ""
-
-
-def _uuid(thing: Thing | None) -> bytes:
-    return UUID(thing.uuid).bytes if thing is not None and thing.uuid is not None else bytes(16)

@@ -19,8 +19,8 @@ from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
 from virtproxy.protocol import programs, remote
 from virtproxy.protocol.schema import Procedure, error_frame
-from virtproxy.routing.directory import ABSENT
 from virtproxy.routing.families import DRIVERS, Target
+from virtproxy.routing.questions import ABSENT
 from virtproxy.routing.router import LocalOpener, Router
 from virtproxy.routing.session import Session
 from virtproxy.routing.stages import StageMaker

@@ -19,7 +19,7 @@ from virtproxy.errors import VirtError
 from virtproxy.protocol import remote
 from virtproxy.protocol.schema import Procedure
 from virtproxy.routing.answers import reply_to
-from virtproxy.routing.directory import ABSENT
+from virtproxy.routing.questions import ABSENT
 from virtproxy.routing.rules.judge import Case, Judge
 from virtproxy.routing.rules.lookups import decoded
 from virtproxy.routing.stages import Request

@@ -12,7 +12,7 @@ from virtproxy.access.objects import Ref
 from virtproxy.access.things import Place, uuid_text
 from virtproxy.errors import VirtError
 from virtproxy.protocol.errors import ErrorDomain
-from virtproxy.routing.directory import ABSENT
+from virtproxy.routing.questions import ABSENT
 
 _DOMAINS: Mapping[str, ErrorDomain] = {
     "network": ErrorDomain.NETWORK,

@@ -18,7 +18,7 @@ from virtproxy.errors import VirtError
 from virtproxy.protocol import remote
 from virtproxy.protocol.errors import ErrorCode
 from virtproxy.routing.answers import error_reply
-from virtproxy.routing.directory import ABSENT
+from virtproxy.routing.questions import ABSENT
 from virtproxy.routing.rules.hidden import absent
 from virtproxy.routing.rules.judge import Case, Judge
 from virtproxy.routing.stages import Request
