@@ -95,7 +95,7 @@ class Realm:
             self._admin(f"addprinc -randkey {name}", f"ktadd -k {place}/{name}.keytab {name}")
         self._log = (place / "kdc.log").open("wb")
         self._kdc = subprocess.Popen(
-            inside(["krb5kdc", "-n", "-r", REALM, "-P", str(place / "kdc.pid")]),
+            inside(["setpriv", "--pdeathsig", "KILL", "krb5kdc", "-n", "-r", REALM, "-P", str(place / "kdc.pid")]),
             env=self._environment, stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         self._wait()
