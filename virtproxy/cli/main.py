@@ -31,6 +31,7 @@ examples:
   virtproxy user add joe             let joe log in by a password
   virtproxy pki --help               how to make a CA and certificates
   virtproxy policy --help            who may do what, and why
+  virtproxy audit --help             who did what
 """
 
 

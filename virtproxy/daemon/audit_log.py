@@ -21,6 +21,7 @@ from virtproxy.access.audit import files
 from virtproxy.access.audit.chain import Seal
 from virtproxy.access.audit.logfile import LogFile, NotALog
 from virtproxy.access.audit.recorder import Recorder, Rotation
+from virtproxy.access.audit.reserve import give_back
 from virtproxy.daemon.audit_journal import Anchors, JournalTee
 from virtproxy.daemon.audit_settings import AuditSettings
 from virtproxy.daemon.failure import ExitCode, StartupError, reason
@@ -209,6 +210,7 @@ class AuditLog:
         """Make everything last; the names of old files that were removed. Raises OSError."""
         try:
             for fd, _ in retired:
+                give_back(fd)
                 os.fsync(fd)
             os.fsync(current)
         finally:

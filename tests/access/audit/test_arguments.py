@@ -9,7 +9,10 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from tests.support.values import values_of
 from virtproxy.access.audit import arguments
 from virtproxy.access.audit.arguments import described, has_secrets, scrubbed
 from virtproxy.protocol import programs, remote
@@ -90,6 +93,16 @@ def test_no_procedure_leaks_a_secret(whole: bool) -> None:
         for form in forms(MARK):
             assert form not in without_names, procedure.name
         assert json.dumps([ord(c) for c in MARK])[1:-1] not in text
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_whatever_is_called_makes_a_line(data: st.DataObject) -> None:
+    procedure = data.draw(st.sampled_from(PROCEDURES))
+    args = data.draw(values_of(procedure.args))
+    text = described(procedure, args, whole=data.draw(st.booleans())).text()
+    assert text.isascii() and text.isprintable()
+    assert set(json.loads(f"{{{text.rstrip(',')}}}")) <= {"objects", "args"}
 
 
 def test_names_are_recorded_where_they_are_names() -> None:

@@ -14,7 +14,7 @@ import pytest
 from tests.access.audit.conftest import NOON, Log
 from virtproxy.access.audit import files, recorder
 from virtproxy.access.audit.recorder import Rotation
-from virtproxy.access.audit.reserve import reserve
+from virtproxy.access.audit.reserve import give_back, reserve
 from virtproxy.access.audit.verify import Verifier, logs
 
 
@@ -120,7 +120,11 @@ def test_the_reserve_is_no_part_of_the_size(tmp_path: Path) -> None:
     with open(tmp_path / "file", "wb") as file:
         assert reserve(file.fileno(), 0, 300_000)
         status = os.fstat(file.fileno())
-    assert status.st_size == 0 and status.st_blocks * 512 >= 300_000
+        assert status.st_size == 0 and status.st_blocks * 512 >= 300_000
+        file.write(b"a line")
+        file.flush()
+        give_back(file.fileno())
+        assert os.fstat(file.fileno()).st_size == 6
 
 
 @pytest.fixture

@@ -121,7 +121,8 @@ async def test_an_answer_waits_for_the_disk_if_it_must(audited: Audited, qemu: S
 @pytest_twisted.ensureDeferred
 async def test_a_goodbye_does_not_wait_for_the_disk(audited: Audited, qemu: ScriptedDaemon) -> None:
     async def never() -> None:
-        await Deferred[None]()
+        forever: Deferred[None] = Deferred()
+        await forever
 
     client = await audited.client("all", rules=AuditRules("virtproxyd", synced=never), uri=None)
     await client.call(remote.CONNECT_CLOSE, None)

@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from virtproxy.access.audit import files
 from virtproxy.access.audit.chain import START, Seal, entry_of
-from virtproxy.access.audit.reserve import reserve
+from virtproxy.access.audit.reserve import give_back, reserve
 from virtproxy.access.audit.text import members_of, stamp
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -66,6 +66,8 @@ class LogFile:
 
     def close(self) -> None:
         """Let it go."""
+        if self._fd >= 0:
+            give_back(self._fd)
         for fd in (self._fd, self._lock):
             if fd >= 0:
                 os.close(fd)

@@ -7,6 +7,7 @@ while it can still be refused. Python's posix_fallocate would make the file long
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -22,6 +23,12 @@ def _fallocate() -> Any:
     function = ctypes.CDLL(None, use_errno=True).fallocate64
     function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
     return function
+
+
+def give_back(fd: int) -> None:
+    """Let go what was reserved beyond the end of the file; where that cannot be it stays."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(fd, os.fstat(fd).st_size)
 
 
 def reserve(fd: int, offset: int, length: int) -> bool:

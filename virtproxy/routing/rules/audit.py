@@ -50,6 +50,8 @@ DENIALS = frozenset(
 _OWN_EDGES = ("auth", "open", "close", "identity", "close-callback")
 # A line without its arguments is shorter; a byte of them may become six.
 _LINE, _GROWTH = 4096, 6
+# What the arguments can add to a line that has documents by their digest.
+_ARGUMENTS_MAX = 1024 * 1024
 # Descriptions of small arguments without secrets, which come again and again.
 _SMALL, _REMEMBERED_MAX = 256, 4096
 _remembered: dict[tuple[Procedure[Any, Any], bytes], tuple[str, str]] = {}
@@ -128,13 +130,17 @@ class AuditStage(Stage):
             return
         size = 0
         if self._rules.refuse:
-            size = _LINE + _GROWTH * len(request.frame.raw)
+            size = _LINE + self._growth(len(request.frame.raw))
             problem = self._recorder.promise(size)
             if problem is not None:
                 self._recorder.refused()
                 request.notes["audit"] = "refused"
                 raise errors.internal(f"the audit log cannot be written, so the call was not carried out: {problem}")
         self._open[request] = size
+
+    def _growth(self, received: int) -> int:
+        longest = _GROWTH * received
+        return longest if self._rules.whole or longest < _ARGUMENTS_MAX else _ARGUMENTS_MAX
 
     @staticmethod
     def _is_write(request: Request) -> bool:
