@@ -13,7 +13,6 @@ import argparse
 import contextlib
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -49,18 +48,29 @@ class Waits:
 
 @dataclass(frozen=True)
 class Row:
-    """One kind of flood: 99th percentiles in microseconds, alone and flooded."""
+    """One kind of flood: percentiles in microseconds, alone and flooded."""
 
     kind: str
-    call_alone: float
-    call_flooded: float
-    ping_alone: float
-    ping_flooded: float
+    call_p99: tuple[float, float]
+    call_p95: tuple[float, float]
+    call_median: tuple[float, float]
+    ping_p99: tuple[float, float]
+    ping_p95: tuple[float, float]
+    ping_median: tuple[float, float]
 
     @property
     def ratio(self) -> float:
         """How many times longer the slowest calls take."""
-        return self.call_flooded / self.call_alone
+        return self.call_p99[1] / self.call_p99[0]
+
+    def __str__(self) -> str:
+        def pair(name: str, values: tuple[float, float]) -> str:
+            return f"{name} {values[0]:.0f} -> {values[1]:.0f}"
+
+        call = ", ".join(map(pair, ("p99", "p95", "median"), (self.call_p99, self.call_p95, self.call_median)))
+        ping = ", ".join(map(pair, ("p99", "p95", "median"), (self.ping_p99, self.ping_p95, self.ping_median)))
+        verdict = "" if self.ratio <= LIMIT else "  NOT KEPT"
+        return f"{self.kind:26} {self.ratio:6.1f}  call {call}; ping {ping} us{verdict}"
 
 
 class QuietClient:
@@ -92,7 +102,7 @@ class QuietClient:
 
 def percentile(waits: list[float], share: float) -> float:
     """That share of the waits is shorter, in microseconds."""
-    return sorted(waits)[int(len(waits) * share)] * 1e6
+    return round(sorted(waits)[int(len(waits) * share)] * 1e6)
 
 
 @contextlib.contextmanager
@@ -118,16 +128,12 @@ def measure(kind: str, path: Path, seconds: float, rounds: int) -> Row:
         with flooding(kind, path):
             flooded.add(quiet.ask(seconds))
         time.sleep(0.5)
-    medians = [statistics.median(waits) * 1e6 for waits in (alone.calls, flooded.calls, alone.pings, flooded.pings)]
-    slowest = [percentile(waits, 0.99) for waits in (alone.calls, flooded.calls, alone.pings, flooded.pings)]
-    row = Row(kind, *(round(value) for value in slowest))
-    print(
-        f"{kind:28} {row.ratio:6.1f}  p99 call {slowest[0]:6.0f} -> {slowest[1]:6.0f} us,"
-        f" ping {slowest[2]:6.0f} -> {slowest[3]:6.0f} us;"
-        f" median call {medians[0]:5.0f} -> {medians[1]:5.0f} us, ping {medians[2]:5.0f} -> {medians[3]:5.0f} us"
-        f"{'' if row.ratio <= LIMIT else '  NOT KEPT'}",
-        flush=True,
+    row = Row(
+        kind,
+        *((percentile(alone.calls, share), percentile(flooded.calls, share)) for share in (0.99, 0.95, 0.5)),
+        *((percentile(alone.pings, share), percentile(flooded.pings, share)) for share in (0.99, 0.95, 0.5)),
     )
+    print(row, flush=True)
     return row
 
 
