@@ -33,6 +33,14 @@ DEVICES = [
     ),
     ('<disk type="network"><source protocol="rbd" name="pool/i"/></disk>', ["network_disk rbd:pool/i"]),
     (
+        '<disk type="network"><driver type="qcow2"/><source protocol="rbd" name="pool/i"/></disk>',
+        ["network_disk rbd:pool/i", "isolation remote-header:qcow2"],
+    ),
+    (
+        '<disk type="network"><driver type="raw"/><source protocol="rbd" name="pool/i"/></disk>',
+        ["network_disk rbd:pool/i"],
+    ),
+    (
         '<disk type="network"><source protocol="rbd" name="pool/i"><host name="m1" port="6789"/><host name="m2"/>'
         '<config file="/etc/ceph.conf"/></source></disk>',
         ["network_disk rbd:m1:6789/pool/i", "network_disk rbd:m2/pool/i", "host_file /etc/ceph.conf"],

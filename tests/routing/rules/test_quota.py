@@ -36,7 +36,7 @@ to = "user:{ME}"
 roles = ["owner", "viewer", "mover"]
 
 [roles.mover]
-permissions = ["domain:migrate"]
+permissions = ["domain:migrate", "domain:block_write"]
 
 [[quota]]
 to = "user:{ME}"
@@ -204,6 +204,9 @@ async def test_a_migration_counts_until_it_has_come(loop: Any, make: Callable[..
 POOL = remote.NonnullStoragePool(name="p", uuid=bytes(15) + b"\7")
 
 
+DOM = remote.NonnullDomain(name="mine", uuid=bytes(15) + b"\10", id=1)
+
+
 class Storage:
     """A storage daemon with one pool."""
 
@@ -220,6 +223,15 @@ class Storage:
                 ),
                 remote.STORAGE_VOL_CREATE_XML: self.created,
                 remote.STORAGE_VOL_RESIZE: None,
+                remote.STORAGE_VOL_LOOKUP_BY_PATH: lambda args: remote.StorageVolLookupByPathRet(
+                    vol=remote.NonnullStorageVol(pool="p", name=args.path.rpartition("/")[2], key=args.path)
+                ),
+                # The same daemon has a guest.
+                remote.DOMAIN_LOOKUP_BY_UUID: remote.DomainLookupByUuidRet(dom=DOM),
+                remote.DOMAIN_GET_XML_DESC: remote.DomainGetXmlDescRet(
+                    xml="<domain><devices><disk><source file='/p/v1'/><target dev='vda'/></disk></devices></domain>"
+                ),
+                remote.DOMAIN_BLOCK_RESIZE: None,
             }
         )
 
@@ -240,7 +252,8 @@ async def test_capacities_of_volumes_are_counted(loop: Any, make: Callable[..., 
     daemon = ScriptedDaemon(loop)
     try:
         Storage(daemon)
-        client = await make({"storage": daemon.path}).client("storage:///system")
+        proxy = make({"storage": daemon.path, "qemu": daemon.path})
+        client = await proxy.client("qemu:///system")
 
         def volume(name: str, mib: int) -> Deferred[Any]:
             xml = f"<volume><name>{name}</name><capacity unit='M'>{mib}</capacity></volume>"
@@ -254,6 +267,11 @@ async def test_capacities_of_volumes_are_counted(loop: Any, make: Callable[..., 
         for capacity, flags in ((7 * MIB, 0), (MIB, 2)):
             args = remote.StorageVolResizeArgs(vol=vol, capacity=capacity, flags=flags)
             assert "bytes of volumes" in await refused(client.call(remote.STORAGE_VOL_RESIZE, args))
+        for disk in ("vda", "/p/v1"):
+            grow = remote.DomainBlockResizeArgs(dom=DOM, disk=disk, size=7 * 1024, flags=0)
+            assert "bytes of volumes" in await refused(client.call(remote.DOMAIN_BLOCK_RESIZE, grow))
+        grow = remote.DomainBlockResizeArgs(dom=DOM, disk="vda", size=6 * MIB, flags=1)
+        await client.call(remote.DOMAIN_BLOCK_RESIZE, grow)
         args = remote.StorageVolResizeArgs(vol=vol, capacity=5 * MIB, flags=0)
         await client.call(remote.STORAGE_VOL_RESIZE, args)
     finally:

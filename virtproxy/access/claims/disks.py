@@ -20,6 +20,17 @@ from virtproxy.access.claims.paths import lexical
 HOLDERS = ("disk", "mirror", "backingStore", "dataStore", "nvram")
 
 
+def remote_header(element: Element) -> Iterator[Claim]:
+    """An image on another host whose header nobody here reads before QEMU does."""
+    holder = element.parent
+    if holder is None or not element.get("protocol"):
+        return
+    formats = [each.get("type") for each in holder.named("driver", "format")]
+    formats += [each.get("type") for each in element.named("format")]
+    for kind in sorted({kind for kind in formats if kind and kind != "raw"}):
+        yield element.claim("isolation", f"remote-header:{kind}", attribute="protocol")
+
+
 def volume(element: Element) -> Iterator[Claim]:
     """A volume of a pool."""
     pool, name = element.get("pool"), element.get("volume")
@@ -61,7 +72,7 @@ def rules() -> Iterator[tuple[str, str, tuple[Rule, ...]]]:
     """Yield (parent, element, rules); "*" is any parent."""
     source = (
         path_at("file", "file"), device_node, path_at("dir", "directory"), path_at("path", "unix_socket"),
-        volume, network_disk, nvme,
+        volume, network_disk, remote_header, nvme,
     )  # fmt: skip
     for holder in HOLDERS:
         yield holder, "source", source

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from virtproxy.access.claims.document import parse
 from virtproxy.access.claims.element import Element
 
 # https://libvirt.org/formatdomain.html#memory-allocation: powers of 1000 end in B alone.
@@ -50,6 +51,19 @@ def sizes_of(root: Element) -> Sizes:
         sizes = [scaled(each.text, each.get("unit"), "b") for each in root.named("capacity", "allocation") if each.text]
         return Sizes(capacity=max(sizes, default=0))
     return Sizes()
+
+
+def source_of(document: str, disk: str) -> str | None:
+    """Return the path of a guest's disk, which is called by its target or by that path; None if it has none.
+
+    Raises DocumentError.
+    """
+    for devices in Element(parse(document), "/").named("devices"):
+        for each in devices.named("disk"):
+            paths = [source.get("file") or source.get("dev") for source in each.named("source")]
+            if disk in (*paths, *(target.get("dev") for target in each.named("target"))):
+                return next((path for path in paths if path), None)
+    return None
 
 
 def _vcpus(root: Element) -> int:

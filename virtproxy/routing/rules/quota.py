@@ -82,8 +82,8 @@ class Quotas:
             replaced = await usage_of(_known(demand.replaces), things)
             kept = {measure: getattr(replaced, measure) for measure in demand.keeps}
             demand = demand._replace(usage=replace(demand.usage, **kept))
-        elif demand.keeps:
-            return  # it is somebody else's
+        elif demand.grows:
+            return
         others = [await usage_of(thing, things) for thing in owned if thing != demand.replaces]
         decision = self.policy.judge_usage(request.identity, total([*others, *under_way, demand.usage]))
         if not decision.granted or decision.pretended:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from virtproxy.access.claims.sizes import source_of
 from virtproxy.access.objects import text_of
 from virtproxy.access.owners import Owned
 from virtproxy.access.policy.quotas import Usage
@@ -22,17 +23,21 @@ from virtproxy.routing.rules.judge import Judge as Things
 from virtproxy.routing.stages import Request
 
 # https://libvirt.org/html/libvirt-libvirt-domain.html and -storage.html
-VCPU_MAXIMUM, MEMORY_MAXIMUM, RESIZE_DELTA = 4, 4, 2
+VCPU_MAXIMUM, MEMORY_MAXIMUM, RESIZE_DELTA, RESIZE_BYTES = 4, 4, 2, 1
 KIB = 1024
 
 
 class Demand(NamedTuple):
-    """`usage`: what there will be. `replaces`: what of the caller's it takes the place of, or grows."""
+    """`usage`: what there will be. `replaces`: what of the caller's it takes the place of.
+
+    `grows`: it is `replaces` that grows, which counts for nobody if it is not the caller's.
+    """
 
     usage: Usage
     replaces: Owned | None = None
     # The measures of what is replaced that stay as they are.
     keeps: tuple[str, ...] = ()
+    grows: bool = False
 
 
 async def _guest(request: Request, things: Things) -> Demand | None:
@@ -93,14 +98,14 @@ async def _vcpus(request: Request, things: Things) -> Demand | None:
     if not request.args.flags & VCPU_MAXIMUM:
         return None
     usage = Usage(guests=1, vcpus=request.args.nvcpus)
-    return Demand(usage, _owned_guest(request, things), ("memory",))
+    return Demand(usage, _owned_guest(request, things), ("memory",), grows=True)
 
 
 async def _memory(request: Request, things: Things) -> Demand | None:
     if not getattr(request.args, "flags", MEMORY_MAXIMUM) & MEMORY_MAXIMUM:
         return None
     usage = Usage(guests=1, memory=request.args.memory * KIB)
-    return Demand(usage, _owned_guest(request, things), ("vcpus",))
+    return Demand(usage, _owned_guest(request, things), ("vcpus",), grows=True)
 
 
 def _owned_volume(things: Things, pool: str, name: str) -> Owned:
@@ -120,7 +125,27 @@ async def _resize(request: Request, things: Things) -> Demand | None:
     capacity = request.args.capacity
     if request.args.flags & RESIZE_DELTA:
         capacity += await volume_size(things, vol)
-    return Demand(Usage(volumes=capacity), _owned_volume(things, vol.pool, vol.name))
+    return Demand(Usage(volumes=capacity), _owned_volume(things, vol.pool, vol.name), grows=True)
+
+
+async def _block_resize(request: Request, things: Things) -> Demand | None:
+    """A disk that grows under its guest counts if it is a volume."""
+    args = request.args
+    told = await things.daemon(request.procedure.family).ask(
+        remote.DOMAIN_GET_XML_DESC, remote.DomainGetXmlDescArgs(dom=args.dom, flags=0)
+    )
+    path = source_of(told.xml, args.disk)
+    if path is None:
+        return None
+    try:
+        asked = remote.StorageVolLookupByPathArgs(path=path)
+        vol = (await things.directory("storage_vol").ask(remote.STORAGE_VOL_LOOKUP_BY_PATH, asked)).vol
+    except VirtError as error:
+        if error.code in (ErrorCode.NO_STORAGE_VOL, ErrorCode.NO_SUPPORT):
+            return None
+        raise
+    size = args.size if args.flags & RESIZE_BYTES else args.size * KIB
+    return Demand(Usage(volumes=size), _owned_volume(things, vol.pool, vol.name), grows=True)
 
 
 async def volume_size(things: Things, vol: remote.NonnullStorageVol) -> int:
@@ -148,4 +173,5 @@ DEMANDS: Mapping[str, Callable[[Request, Things], Awaitable[Demand | None]]] = {
     "STORAGE_VOL_CREATE_XML": _volume,
     "STORAGE_VOL_CREATE_XML_FROM": _volume,
     "STORAGE_VOL_RESIZE": _resize,
+    "DOMAIN_BLOCK_RESIZE": _block_resize,
 }  # fmt: skip
