@@ -36,6 +36,7 @@ permissions = ["connect:write"]
 [[documents]]
 to = "user:nobody"
 disks = ["/run/lab/images/**"]
+readonly_disks = ["/run/lab/templates/**"]
 volumes = ["shared/base*"]
 save_files = ["/run/lab/images/**"]
 dump_files = ["/run/lab/images/**"]
@@ -211,6 +212,26 @@ def test_a_running_guest(host: Host) -> None:
     host.works("managedsave-remove", "run")
 
 
+def test_templates_are_read_and_not_written(host: Host) -> None:
+    (host.lab.directory / "templates").mkdir()
+    template = host.lab.outside(INSIDE / "templates/t.qcow2")
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(template), "8M"], check=True, timeout=30)
+    before = template.read_bytes()
+    overlay = host.image("overlay.qcow2", "-u", "-b", "/run/lab/templates/t.qcow2", "-F", "qcow2")
+    told = "disk source /run/lab/templates/t.qcow2"
+    host.refused(told, "define", "FILE", text=guest("direct", "/run/lab/templates/t.qcow2"))
+    host.works("define", "FILE", text=guest("over", overlay))
+    host.works("start", "over")
+    host.refused(told, "blockcopy", "over", "vda", "/run/lab/templates/t.qcow2", "--transient-job", "--reuse-external")
+    host.refused(told, "blockcommit", "over", "vda", "--active", "--pivot", "--wait")
+    inside = f"vda,snapshot=external,file={host.images}/over-snap.qcow2"
+    host.works("snapshot-create-as", "over", "s", "--disk-only", "--no-metadata", "--diskspec", inside)
+    host.refused(told, "blockcommit", "over", "vda", "--active", "--pivot", "--wait")
+    host.works("blockcommit", "over", "vda", "--active", "--pivot", "--wait", "--shallow")
+    host.works("destroy", "over")
+    assert template.read_bytes() == before
+
+
 def test_native_configurations(host: Host) -> None:
     host.refused("from-native:qemu-argv", "domxml-from-native", "qemu-argv", "FILE", text=f"qemu -hda {SHADOW}")
 
@@ -295,7 +316,7 @@ def test_a_header_that_is_written_after_the_definition(host: Host) -> None:
     evil = host.image("evil", "-u", "-b", SHADOW, "-F", "raw")
     shutil.chown(host.lab.outside(evil), NOBODY, NOBODY)
     host.works("vol-upload", "--pool", "late", "v", evil)
-    told = f"disk source {SHADOW} at the header of {host.images}/late/v is not granted (documents.disks)"
+    told = f"disk source {SHADOW} at the header of {host.images}/late/v is not granted (documents.readonly_disks)"
     host.refused(told, "start", "late")
     host.refused(told, "autostart", "late")
     host.refused(told, "define", "FILE", text=guest("late2", host.images / "late/v"))

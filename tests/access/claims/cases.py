@@ -84,6 +84,12 @@ OTHERS = [
         '<domainbackup mode="pull"><server name="0.0.0.0" port="1"/></domainbackup>',
         ["listen 0.0.0.0:1"],
     ),
+    # What stands in a snapshot is written, whatever else stands there.
+    (
+        "domainsnapshot",
+        '<domainsnapshot><disks><disk name="vda"><source file="/s"/><readonly/></disk></disks></domainsnapshot>',
+        ["file /s"],
+    ),
     ("domaincheckpoint", '<domaincheckpoint><disks><disk name="vda"/></disks></domaincheckpoint>', []),
     (
         "network",
@@ -154,7 +160,7 @@ OTHERS = [
         "<volume><name>v</name><capacity>1</capacity><target><path>/t</path><permissions><mode>04755</mode>"
         "</permissions>"
         "</target><backingStore><path>/etc/shadow</path><format type='raw'/></backingStore></volume>",
-        ["file /t", "isolation mode:04755", "file /etc/shadow"],
+        ["file /t", "isolation mode:04755", "readonly_file /etc/shadow"],
     ),
     ("volume", "<volume><backingStore><path>json:{}</path></backingStore></volume>", ["unknown backing store json:{}"]),
     (

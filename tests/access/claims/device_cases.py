@@ -16,6 +16,12 @@ DEVICES = [
     ('<disk><source file="nbd:host:1"/></disk>', ["file nbd:host:1"]),
     ('<disk><source file="~/a%2fb"/></disk>', ["file ~/a%2fb"]),
     ('<disk type="block"><source dev="/dev/sdb"/></disk>', ["block /dev/sdb"]),
+    ('<disk device="cdrom"><source file="/a.iso"/></disk>', ["readonly_file /a.iso"]),
+    ('<disk type="block"><source dev="/dev/sr0"/><readonly/></disk>', ["readonly_file /dev/sr0"]),
+    (
+        '<disk device="cdrom"><source file="/a"/><mirror><source file="/b"/></mirror></disk>',
+        ["readonly_file /a", "file /b"],
+    ),
     ('<disk type="dir"><source dir="/srv/f"/></disk>', ["directory /srv/f"]),
     # Whatever the type says: another version of libvirt may look at the others.
     (
@@ -73,7 +79,7 @@ DEVICES = [
     (
         '<disk><source file="/a"/><backingStore type="file"><format type="qcow2"/><source file="/b"/>'
         '<backingStore type="block"><source file="/c"/></backingStore></backingStore></disk>',
-        ["file /a", "file /b", "file /c"],
+        ["file /a", "readonly_file /b", "readonly_file /c"],
     ),
     (
         '<disk><source file="/a"><dataStore type="file"><source file="/d"/></dataStore></source></disk>',

@@ -109,7 +109,7 @@ def test_backing_files_as_qemu_img_writes_them(tmp_path: Path, kind: str, option
     qemu_img("create", "-f", "raw", base, "1M")
     more = ["-o", options] if options else []
     qemu_img("create", "-f", kind, *more, "-b", base, "-F", "raw", image)
-    assert follows(disk(image, kind)) == [f"file {image}", f"file {base}"]
+    assert follows(disk(image, kind)) == [f"file {image}", f"readonly_file {base}"]
     assert follows(disk(image, "raw")) == [f"file {image}"]
 
 
@@ -121,7 +121,7 @@ def test_data_files_extents_and_parents(tmp_path: Path) -> None:
     assert follows(disk(tmp_path / "v", "vmdk")) == [f"file {tmp_path}/v", f"file {tmp_path}/v-flat"]
     qemu_img("create", "-f", "vmdk", tmp_path / "p", "1M")
     qemu_img("create", "-f", "vmdk", "-b", tmp_path / "p", "-F", "vmdk", tmp_path / "c")
-    assert follows(disk(tmp_path / "c", "vmdk")) == [f"file {tmp_path}/c", f"file {tmp_path}/p"]
+    assert follows(disk(tmp_path / "c", "vmdk")) == [f"file {tmp_path}/c", f"readonly_file {tmp_path}/p"]
 
 
 @pytest.mark.programs("qemu-img")
@@ -129,13 +129,14 @@ def test_a_chain_is_followed_to_its_end(tmp_path: Path) -> None:
     qemu_img("create", "-f", "qcow2", tmp_path / "0", "1M")
     for number in range(1, 5):
         qemu_img("create", "-f", "qcow2", "-b", str(number - 1), "-F", "qcow2", tmp_path / str(number))
-    assert follows(disk(tmp_path / "4")) == [f"file {tmp_path}/{number}" for number in (4, 3, 2, 1, 0)]
+    below = [f"readonly_file {tmp_path}/{number}" for number in (3, 2, 1, 0)]
+    assert follows(disk(tmp_path / "4")) == [f"file {tmp_path}/4", *below]
 
 
 def test_a_chain_without_an_end_ends(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(qcow2(b"b"))
     (tmp_path / "b").write_bytes(qcow2(b"a"))
-    assert len(follows(disk(tmp_path / "a"))) == 3
+    assert len(follows(disk(tmp_path / "a"))) == 4
     for number in range(300):
         (tmp_path / str(number)).write_bytes(qcow2(str(number + 1).encode()))
     assert follows(disk(tmp_path / "0"))[-1] == "unknown more than 200 backing stores"
@@ -176,8 +177,8 @@ def test_an_image_reached_over_a_link_names_files_beside_both(tmp_path: Path) ->
     (there / "image").write_bytes(qcow2(b"base"))
     (here / "image").symlink_to(there / "image")
     found = follows(disk(here / "image"))
-    assert f"file {here}/base" in found
-    assert f"file {there}/base" in found
+    assert f"readonly_file {here}/base" in found
+    assert f"readonly_file {there}/base" in found
 
 
 def test_what_a_disk_says_of_its_format(tmp_path: Path) -> None:
@@ -224,7 +225,7 @@ def test_headers_that_name_nothing() -> None:
     assert parse_header(Held(b"plain")).kind == "raw"
     assert parse_header(Held(qcow2())).names == ()
     assert parse_header(Held(qcow2(b"x", extension(0xE2792ACA, b"raw")))).names == (("x", "raw"),)
-    assert parse_header(Held(qcow2(extensions=extension(0x44415441, b"/d")))).names == (("/d", "raw"),)
+    assert parse_header(Held(qcow2(extensions=extension(0x44415441, b"/d")))).parts == ("/d",)
     assert parse_header(Held(qcow2(b"x", version=2))).names == (("x", ""),)
     assert parse_header(Held(b"OOOM\0\0\0\2" + b"/b".ljust(1024, b"\0"))).names == (("/b", ""),)
 

@@ -51,7 +51,9 @@ class Allowing:
         for claim in claims:
             told = f"{claim.kind} {claim.value}"
             self.judged.append(told)
-            if not any(fnmatchcase(told, pattern) for pattern in self.patterns):
+            # What may be written may be read.
+            granting = {told, told.replace("readonly_file ", "file ", 1)}
+            if not any(fnmatchcase(each, pattern) for pattern in self.patterns for each in granting):
                 if self.reporting:
                     return Decision(True, "report", refusal(claim), pretended=True)
                 return Decision(False, "no rule", refusal(claim))

@@ -34,7 +34,7 @@ async def test_a_guest_is_looked_at_again_when_it_starts(trying: Callable[..., A
     image.write_bytes(qcow2(b"/etc/shadow"))
     for procedure, args in STARTS:
         told = await tried.denied(procedure, args)
-        assert f"disk source /etc/shadow at the header of {image} is not granted (documents.disks)" in told
+        assert f"disk source /etc/shadow at the header of {image} is not granted (documents.readonly_disks)" in told
     await tried.passes(remote.DOMAIN_SET_AUTOSTART, remote.DomainSetAutostartArgs(dom=GUEST, autostart=0))
 
 
@@ -76,3 +76,44 @@ async def test_a_pool_is_looked_at_again_when_it_starts(trying: Callable[..., An
 async def test_what_is_not_there_is_the_daemons_to_say(trying: Callable[..., Any]) -> None:
     tried = await trying("file /none", DOMAIN_GET_XML_DESC=VirtError.of(ErrorCode.NO_DOMAIN))
     await tried.passes(remote.DOMAIN_CREATE, remote.DomainCreateArgs(dom=GUEST))
+
+
+LIVE = (
+    "<domain><devices><disk><source file='/images/top' index='3'/><backingStore index='2'>"
+    "<source file='/images/middle'/><backingStore index='1'>"
+    "<source file='/templates/base'/><backingStore/></backingStore></backingStore>"
+    "<target dev='vda'/></disk></devices></domain>"
+)
+# (base, top, flags): what is written to
+COMMITS: list[tuple[str | None, str | None, int, str]] = [
+    (None, None, 0, "/templates/base"),
+    (None, None, 1, "/images/middle"),
+    (None, "vda[2]", 1, "/templates/base"),
+    (None, "/images/middle", 1, "/templates/base"),
+    ("vda[2]", None, 0, "/images/middle"),
+    ("vda[1]", None, 0, "/templates/base"),
+    ("/images/middle", None, 0, "/images/middle"),
+    ("/elsewhere", None, 0, "/elsewhere"),
+    ("vda[9]", None, 0, "vda[9]"),
+    (None, "/unknown", 1, "an image that nobody knows"),
+]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_commit_writes_to_what_may_be_written_alone(trying: Callable[..., Any]) -> None:
+    tried = await trying("file /images/*", "readonly_file /templates/*", **guest(LIVE))
+    for base, top, flags, written in COMMITS:
+        commit = remote.DomainBlockCommitArgs(dom=GUEST, disk="vda", base=base, top=top, bandwidth=0, flags=flags)
+        if written.startswith("/images"):
+            await tried.passes(remote.DOMAIN_BLOCK_COMMIT, commit)
+        else:
+            assert f"disk source {written} " in await tried.denied(remote.DOMAIN_BLOCK_COMMIT, commit)
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_only_read_may_not_be_copied_to(trying: Callable[..., Any]) -> None:
+    xml = "<disk><source file='/templates/a'/><readonly/></disk>"
+    tried = await trying("readonly_file /templates/*")
+    await tried.passes(remote.DOMAIN_ATTACH_DEVICE, remote.DomainAttachDeviceArgs(dom=GUEST, xml=xml))
+    copy = remote.DomainBlockCopyArgs(dom=GUEST, path="vda", destxml=xml, params=[], flags=0)
+    assert "disk source /templates/a" in await tried.denied(remote.DOMAIN_BLOCK_COPY, copy)

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from virtproxy.access.claims.backing import backing_claims
 from virtproxy.access.claims.headers import HeaderError, read_header
 from virtproxy.access.claims.images import Image
-from virtproxy.access.claims.model import KINDS, Claim
+from virtproxy.access.claims.model import KINDS, Claim, as_read
 from virtproxy.access.claims.paths import lexical, real
 
 # As many backing stores as libvirt follows.
@@ -55,9 +55,9 @@ class Chain:
     """Follows images from header to header, one step after the other, so that each can be judged before the next."""
 
     def __init__(self, images: Iterable[Image], volumes: Mapping[str, str] = _NONE) -> None:
-        paths = ((image.path or volumes.get(image.volume, ""), image.where) for image in images)
-        self._waiting = deque((path, where) for path, where in paths if path)
-        self._seen: set[str] = set()
+        paths = ((image.path or volumes.get(image.volume, ""), image.where, image.read) for image in images)
+        self._waiting = deque(found for found in paths if found[0])
+        self._seen: set[tuple[str, bool]] = set()
 
     @property
     def ended(self) -> bool:
@@ -66,18 +66,18 @@ class Chain:
 
     def step(self) -> list[Claim]:
         """Read one header and return what it lays claim to; what it names is read by later steps."""
-        path, where = self._waiting.popleft()
-        if path in self._seen:
+        path, where, read = self._waiting.popleft()
+        if (path, read) in self._seen:
             return []
-        self._seen.add(path)
+        self._seen.add((path, read))
         if len(self._seen) > CHAIN_MAX:
             self._waiting.clear()
             return [Claim("unknown", f"more than {CHAIN_MAX} backing stores", "", where)]
         found: list[Claim] = []
-        for claim, goes_on in _named_by(path, where):
+        for claim, goes_on in _named_by(path, where, read):
             found.extend((claim, *resolved(claim)))
-            if goes_on and claim.kind == "file":
-                self._waiting.append((claim.value, claim.where))
+            if goes_on and claim.kind == "readonly_file":
+                self._waiting.append((claim.value, claim.where, True))
         return found
 
 
@@ -98,8 +98,8 @@ def resolved(claim: Claim) -> Iterator[Claim]:
         yield Claim(claim.kind, prefix + leads_to, claim.written, claim.where)
 
 
-def _named_by(path: str, where: str) -> Iterator[tuple[Claim, bool]]:
-    """What the header of an image names, and whether that is read in turn."""
+def _named_by(path: str, where: str, read: bool) -> Iterator[tuple[Claim, bool]]:
+    """What the header of an image names, and whether that is read in turn. `read`: the image is not written to."""
     try:
         leads_to = real(path)
         header = read_header(leads_to) if leads_to else None
@@ -109,8 +109,13 @@ def _named_by(path: str, where: str) -> Iterator[tuple[Claim, bool]]:
     except (OSError, ValueError):
         yield Claim("unknown", f"path {path}", "", where), False
         return
-    for text, kind in header.names if header else ():
-        # QEMU takes a relative name from where the image was named, which a link may move.
-        for directory in dict.fromkeys((posixpath.dirname(path), posixpath.dirname(leads_to or path))):
+    if header is None:
+        return
+    # QEMU takes a relative name from where the image was named, which a link may move.
+    for directory in dict.fromkeys((posixpath.dirname(path), posixpath.dirname(leads_to or path))):
+        for text, kind in header.names:
             for claim in backing_claims(text, directory, f"the header of {path}"):
-                yield claim, kind not in ("raw", "extent")
+                yield as_read(claim), kind != "raw"
+        for text in header.parts:
+            for claim in backing_claims(text, directory, f"the header of {path}"):
+                yield as_read(claim) if read else claim, False

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from virtproxy.access.claims.backing import backing_claims
 from virtproxy.access.claims.devices import address
 from virtproxy.access.claims.element import Element, Rule, if_equal, path_at, path_in_text, word_at
-from virtproxy.access.claims.model import Claim
+from virtproxy.access.claims.model import Claim, as_read
 from virtproxy.access.claims.network_disks import network_disk
 from virtproxy.access.claims.paths import lexical
 
@@ -38,13 +38,31 @@ def volume(element: Element) -> Iterator[Claim]:
         yield element.claim("volume", f"{pool}/{name}", attribute="volume")
 
 
+def source_file(element: Element) -> Iterator[Claim]:
+    """The file of a disk."""
+    yield from _as_used(element, path_at("file", "file")(element))
+
+
+def _as_used(element: Element, claims: Iterator[Claim]) -> Iterator[Claim]:
+    """What is behind a disk is read, as is a disk of a guest that is read-only."""
+    above = element.parent
+    while above is not None and above.name not in ("backingStore", "mirror"):
+        if above.name == "disk" and above.above == "devices":
+            only_read = above.get("device") == "cdrom" or any(True for _ in above.named("readonly"))
+            yield from map(as_read, claims) if only_read else claims
+            return
+        above = above.parent
+    behind = above is not None and above.name == "backingStore"
+    yield from map(as_read, claims) if behind else claims
+
+
 def device_node(element: Element) -> Iterator[Claim]:
     """A block device, or the vDPA device of a disk."""
     written = element.get("dev")
     if written and element.parent is not None and element.parent.get("type") == "vhostvdpa":
         yield element.claim("host_device", f"char:{lexical(written)}", f"char:{written}", "dev")
     elif written:
-        yield element.claim("block", lexical(written), written, "dev")
+        yield from _as_used(element, iter([element.claim("block", lexical(written), written, "dev")]))
 
 
 def nvme(element: Element) -> Iterator[Claim]:
@@ -71,7 +89,7 @@ def encryption_secret(element: Element) -> Iterator[Claim]:
 def rules() -> Iterator[tuple[str, str, tuple[Rule, ...]]]:
     """Yield (parent, element, rules); "*" is any parent."""
     source = (
-        path_at("file", "file"), device_node, path_at("dir", "directory"), path_at("path", "unix_socket"),
+        source_file, device_node, path_at("dir", "directory"), path_at("path", "unix_socket"),
         volume, network_disk, remote_header, nvme,
     )  # fmt: skip
     for holder in HOLDERS:
@@ -132,7 +150,7 @@ def _backing_path(element: Element) -> Iterator[Claim]:
     # Only a volume's backing store is a text, and the same text stands in an image's header afterwards.
     written = element.text
     if written:
-        yield from backing_claims(written, "", element.where())
+        yield from map(as_read, backing_claims(written, "", element.where()))
 
 
 def _throttled(element: Element) -> Iterator[Claim]:

@@ -24,10 +24,14 @@ _PARENT = re.compile(rb'^\s*parentFileNameHint\s*=\s*"([^"\n]*)"', re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """An image's format and what it names: (text, format) of each, "" where the header leaves the format open."""
+    """An image's format and what it names: (text, format) of each, "" where the header leaves the format open.
+
+    `names` are backing files, `parts` what the image itself consists of: data files, extents.
+    """
 
     kind: str
     names: tuple[tuple[str, str], ...] = ()
+    parts: tuple[str, ...] = ()
 
 
 class HeaderError(Exception):
@@ -133,7 +137,7 @@ def _qcow(file: _File | Held, start: bytes) -> Header:
     if not 72 <= first <= HEADER_MAX:
         raise HeaderError("its header has no sensible length")
     kind, data = _extensions(file, first)
-    return Header("qcow2", (*_named(backing, kind), *((os.fsdecode(name), "raw") for name in data)))
+    return Header("qcow2", _named(backing, kind), tuple(os.fsdecode(name) for name in data))
 
 
 def _extensions(file: _File | Held, offset: int) -> tuple[str, list[bytes]]:
@@ -179,13 +183,13 @@ def _vmdk(file: _File | Held, start: bytes) -> Header:
         raise HeaderError("its descriptor is too long")
     found = _descriptor(file.at(offset * 512, size * 512)) if offset else Header("vmdk")
     # The extent of a single file is the file itself.
-    return Header("vmdk", tuple(each for each in found.names if each[1] == ""))
+    return Header("vmdk", found.names)
 
 
 def _descriptor(text: bytes) -> Header:
     text = text.split(b"\0")[0]
-    extents = [(os.fsdecode(name), "extent") for name in _EXTENT.findall(text)]
+    extents = [os.fsdecode(name) for name in _EXTENT.findall(text)]
     parents = [(os.fsdecode(name), "") for name in _PARENT.findall(text)]
     if len(extents) + len(parents) > EXTENSIONS_MAX:
         raise HeaderError("its descriptor names too many files")
-    return Header("vmdk", (*extents, *parents))
+    return Header("vmdk", tuple(parents), tuple(extents))

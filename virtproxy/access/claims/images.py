@@ -16,11 +16,12 @@ _HOLDERS = ("disk", "backingStore", "dataStore", "nvram", "mirror")
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image by `path`, or by `volume` ("pool/name") where the path is empty."""
+    """An image by `path`, or by `volume` ("pool/name") where the path is empty. `read`: it is not written to."""
 
     path: str
     volume: str
     where: str
+    read: bool = False
 
 
 def image_of(element: Element) -> Iterator[Image]:
@@ -30,7 +31,8 @@ def image_of(element: Element) -> Iterator[Image]:
             return
         for attribute in ("file", "dev"):
             if element.get(attribute):
-                yield Image(element.get(attribute), "", element.where(attribute))
+                read = element.parent.name == "backingStore"
+                yield Image(element.get(attribute), "", element.where(attribute), read)
         if element.get("pool") or element.get("volume"):
             yield Image("", f"{element.get('pool')}/{element.get('volume')}", element.where("volume"))
     elif element.name in ("target", "scratch") and element.place.startswith("domainbackup"):
@@ -41,7 +43,7 @@ def image_of(element: Element) -> Iterator[Image]:
     elif element.name == "path" and element.parent is not None and element.parent.name == "backingStore":
         formats = {each.get("type") for each in element.parent.named("format")}
         if element.text.startswith("/") and formats != {"raw"}:
-            yield Image(element.text, "", element.where())
+            yield Image(element.text, "", element.where(), True)
 
 
 def _is_raw(holder: Element) -> bool:

@@ -16,7 +16,7 @@ class Kind:
     """One kind of claim: the policy's `key` that grants it, and how a refusal calls it.
 
     `path`: values are absolute paths, in which a pattern's `*` stops at a slash. Otherwise they are plain words, in
-    the form that `example` shows.
+    the form that `example` shows. `also`: other keys that grant it.
     """
 
     name: str
@@ -24,11 +24,13 @@ class Kind:
     phrase: str
     example: str
     path: bool = False
+    also: tuple[str, ...] = ()
 
 
 _ALL = (
     # Where a guest's data lies.
     Kind("file", "disks", "disk source", "/var/lib/libvirt/images/a.qcow2", path=True),
+    Kind("readonly_file", "readonly_disks", "disk source", "/srv/templates/a.qcow2, /srv/isos/a.iso", True, ("disks",)),
     Kind("block", "disks", "disk device", "/dev/vg0/a", path=True),
     Kind("directory", "disks", "disk directory", "/srv/floppy", path=True),
     Kind("volume", "volumes", "volume", "default/a.qcow2"),

@@ -8,14 +8,14 @@ policy implements `Judge`. Nothing here knows documents or policies.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from virtproxy.access.claims.kinds import KEYS, KINDS, Kind
 from virtproxy.access.decision import Decision
 from virtproxy.identity import Identity
 
-__all__ = ["KEYS", "KINDS", "Claim", "Judge", "Kind"]
+__all__ = ["KEYS", "KINDS", "Claim", "Judge", "Kind", "as_read", "as_written", "refusal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,16 @@ class Claim:
     def key(self) -> str:
         """The key of a policy's `documents` section that would grant it."""
         return KINDS[self.kind].key
+
+
+def as_read(claim: Claim) -> Claim:
+    """The claim of a file or device that is only read."""
+    return replace(claim, kind="readonly_file") if claim.kind in ("file", "block") else claim
+
+
+def as_written(claim: Claim) -> Claim:
+    """The claim of a file that is written whatever its document says."""
+    return replace(claim, kind="file") if claim.kind == "readonly_file" else claim
 
 
 class Judge(Protocol):

@@ -171,8 +171,9 @@ class Profile:
         """The rule that grants a claim; None if none does."""
         kind = KINDS[claim.kind]
         for rule in self._documents:
-            if kind.key in rule.allowed and _allows(rule.allowed[kind.key], claim.value, kind.path):
-                return rule.title
+            for key in (kind.key, *kind.also):
+                if key in rule.allowed and _allows(rule.allowed[key], claim.value, kind.path):
+                    return rule.title
         return None
 
     def _pretend(self, decision: Decision) -> Decision:

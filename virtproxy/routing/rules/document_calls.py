@@ -81,7 +81,8 @@ CALLS: Mapping[str, Call] = {
     "DOMAIN_CORE_DUMP": Call(words={"to": "dump_file"}),
     "DOMAIN_CORE_DUMP_WITH_FORMAT": Call(words={"to": "dump_file"}),
     # Disks of running guests, snapshots, backups
-    "DOMAIN_BLOCK_COPY": _xml("destxml", GUEST_DEVICE),
+    "DOMAIN_BLOCK_COPY": Call({"destxml": GUEST_DEVICE}, special="copy"),
+    "DOMAIN_BLOCK_COMMIT": Call(opens="commit"),
     "DOMAIN_BLOCK_REBASE": Call(special="rebase"),
     "DOMAIN_SNAPSHOT_CREATE_XML": _xml("xml_desc", "domainsnapshot"),
     "DOMAIN_REVERT_TO_SNAPSHOT": Call(opens="snapshot"),
@@ -184,7 +185,7 @@ HARMLESS: Mapping[str, str] = {
         (
             "DOMAIN_BLOCK_STATS", "DOMAIN_BLOCK_STATS_FLAGS", "DOMAIN_BLOCK_PEEK", "DOMAIN_GET_BLOCK_INFO",
             "DOMAIN_BLOCK_JOB_ABORT", "DOMAIN_GET_BLOCK_JOB_INFO", "DOMAIN_BLOCK_JOB_SET_SPEED", "DOMAIN_BLOCK_PULL",
-            "DOMAIN_BLOCK_RESIZE", "DOMAIN_SET_BLOCK_IO_TUNE", "DOMAIN_GET_BLOCK_IO_TUNE", "DOMAIN_BLOCK_COMMIT",
+            "DOMAIN_BLOCK_RESIZE", "DOMAIN_SET_BLOCK_IO_TUNE", "DOMAIN_GET_BLOCK_IO_TUNE",
             "DOMAIN_SET_BLOCK_THRESHOLD",
         ),
         _OWN_DISK,

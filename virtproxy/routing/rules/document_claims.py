@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from virtproxy.access.claims.images import Image
 from virtproxy.access.claims.kinds import KINDS
-from virtproxy.access.claims.model import Claim
+from virtproxy.access.claims.model import Claim, as_written
 from virtproxy.access.claims.paths import lexical
 from virtproxy.access.claims.reader import Document, read, read_cookie
 from virtproxy.protocol.schema import Procedure
@@ -54,6 +54,8 @@ def named_by(procedure: Procedure[Any, Any], args: Any) -> Named:
     if call.special == "clone":
         # Its contents are converted, and with them what is behind it.
         images += [Image("", claim.value, claim.where) for claim in followed]
+    elif call.special == "copy":
+        claims = [as_written(claim) for claim in claims]
     elif call.special == "throttle":
         claims += _throttled(args)
     return Named(claims, followed, images, documents)

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
+from xml.sax.saxutils import quoteattr
 
 from virtproxy import errors
+from virtproxy.access.claims.document import DocumentError
+from virtproxy.access.claims.layers import committed_to, layers_of
+from virtproxy.access.claims.reader import GUEST_DEVICE
 from virtproxy.errors import VirtError
 from virtproxy.protocol import remote
 from virtproxy.protocol.errors import ErrorCode
@@ -19,7 +23,7 @@ from virtproxy.routing.stages import Request
 # Asks the daemon that serves a procedure's family: (procedure, arguments) -> result; VirtError as it says it.
 Ask = Callable[[Any, Any], Awaitable[Any]]
 # https://libvirt.org/html/libvirt-libvirt-domain.html: virDomainXMLFlags, virDomainCreateFlags
-XML_INACTIVE, START_FORCE_BOOT = 2, 16
+XML_INACTIVE, START_FORCE_BOOT, COMMIT_SHALLOW = 2, 16, 1
 _ABSENT = {ErrorCode.NO_DOMAIN, ErrorCode.NO_DOMAIN_SNAPSHOT, ErrorCode.NO_STORAGE_POOL}
 
 
@@ -42,6 +46,8 @@ async def kept_by(opens: str, request: Request, ask: Ask) -> list[Kept]:
         if error.code in _ABSENT:
             return []
         raise
+    except DocumentError as error:
+        raise errors.internal(f"the daemon's own document cannot be read: {error}") from None
 
 
 async def _guest(args: Any, ask: Ask) -> list[Kept]:
@@ -84,6 +90,17 @@ async def _snapshot(args: Any, ask: Ask) -> list[Kept]:
     return [Kept((await ask(remote.DOMAIN_SNAPSHOT_GET_XML_DESC, told)).xml, "domainsnapshot")]
 
 
+async def _commit(args: Any, ask: Ask) -> list[Kept]:
+    """The image that a commit writes to, as a disk of its own."""
+    told = remote.DomainGetXmlDescArgs(dom=args.dom, flags=0)
+    layers = layers_of((await ask(remote.DOMAIN_GET_XML_DESC, told)).xml, args.disk)
+    layer = committed_to(layers, args.base, args.top, bool(args.flags & COMMIT_SHALLOW))
+    if layer is not None and layer.path is None:
+        return []
+    path = "an image that nobody knows" if layer is None else str(layer.path)
+    return [Kept(f"<disk><driver type='raw'/><source file={quoteattr(path)}/></disk>", GUEST_DEVICE, whole=True)]
+
+
 async def _pool(args: Any, ask: Ask) -> list[Kept]:
     told = remote.StoragePoolGetXmlDescArgs(pool=args.pool, flags=XML_INACTIVE >> 1)
     return [Kept((await ask(remote.STORAGE_POOL_GET_XML_DESC, told)).xml, "pool")]
@@ -99,5 +116,6 @@ _READERS: dict[str, Callable[[Any, Ask], Awaitable[list[Kept]]]] = {
     "saved": _saved,
     "snapshot": _snapshot,
     "pool": _pool,
+    "commit": _commit,
     "pool-autostart": _pool_autostart,
 }

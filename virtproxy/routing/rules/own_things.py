@@ -33,7 +33,8 @@ async def is_own(things: Judge, claim: Claim) -> bool:
         thing = await things.resolve(ref, Case())
     except (VirtError, ValueError):
         return False
-    decisions = [await things.decide(permission, thing) for permission in _NEEDED[thing.kind]]
+    needed = ("data_read",) if claim.kind == "readonly_file" else _NEEDED[thing.kind]
+    decisions = [await things.decide(permission, thing) for permission in needed]
     return all(decision.granted and not decision.pretended for decision in decisions)
 
 
@@ -45,7 +46,7 @@ async def _ref(things: Judge, claim: Claim) -> Ref | None:
     if claim.kind == "volume":
         pool, _, name = claim.value.partition("/")
         return _volume(pool, name)
-    if claim.kind in ("file", "block") and claim.value.startswith("/"):
+    if claim.kind in ("file", "block", "readonly_file") and claim.value.startswith("/"):
         asked = remote.StorageVolLookupByPathArgs(path=claim.value)
         found = (await things.directory("storage_vol").ask(remote.STORAGE_VOL_LOOKUP_BY_PATH, asked)).vol
         return _volume(found.pool, found.name)
