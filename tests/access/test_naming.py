@@ -27,6 +27,7 @@ UUID = "6695eb01-f6a4-8304-79aa-97f2502e193f"
         ("domain", "<domain><x:name xmlns:x='urn:x'>no</x:name><name>a<b>c</b></name></domain>", "ac", None),
         ("storage_pool", "<pool><source><name>vg</name></source></pool>", "vg", None),
         ("storage_pool", "<pool><source><name>vg</name></source><name>p</name></pool>", "p", None),
+        ("storage_pool", "<pool><name/><source><name>vg</name></source></pool>", "vg", None),
         ("nwfilter", f"<filter name='f'><uuid>{UUID}</uuid></filter>", "f", UUID),
         ("nwfilter_binding", "<filterbinding><portdev name='vnet0'/></filterbinding>", "vnet0", None),
         ("interface", "<interface name='eth0'/>", "eth0", None),

@@ -65,7 +65,7 @@ def naming(kind: str, document: str) -> Naming:
     """How `document` calls the thing of `kind` that it describes. Raises NamingError."""
     reader = _Reader()
     reader.read(document)
-    name = next((found for path in _NAMES.get(kind, ()) if (found := reader.text.get(path)) is not None), None)
+    name = next((found for path in _NAMES.get(kind, ()) if (found := reader.text.get(path))), None)
     return Naming(
         name or None, _uuid(reader.text.get("uuid")), _details(kind, reader.text), _uuid(reader.text.get("owner/uuid"))
     )

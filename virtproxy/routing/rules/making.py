@@ -109,7 +109,10 @@ async def judge_file(judge: Judge, request: Request, what: About, rules: list[Ru
         args = remote.DomainSaveImageGetXmlDescArgs(file=path, flags=0)
         answer = await directory.ask(remote.DOMAIN_SAVE_IMAGE_GET_XML_DESC, args)
         found = naming("domain", answer.xml)
-    except (VirtError, NamingError):
+    except (VirtError, NamingError) as error:
+        # Whether there is such a file, and what is in it, is not told to who may not take it up.
+        if not judge.hides and isinstance(error, VirtError):
+            raise
         found = _UNNAMED
     thing = to_be(directory.place, "domain", found, None, None)
     there = await _there(judge, "domain", found, None) if found.uuid is not None else None
