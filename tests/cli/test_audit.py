@@ -7,11 +7,14 @@ import hashlib
 import io
 import json
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.access.audit.conftest import KEY, Log
+from virtproxy.access.audit import files
 from virtproxy.access.audit.recorder import Rotation
 from virtproxy.access.audit.text import members_of, stamp
 from virtproxy.cli.audit import followed
@@ -72,6 +75,29 @@ def test_verify_says_where_it_is_broken(log: Log, capsys: Capture) -> None:
     assert status == 2 and f"BROKEN: {log.path}:" in said and "was changed" in said
     status, said = run(capsys, "verify", "--json", log.path)
     assert status == 2 and json.loads(said)["ok"] is False
+
+
+def test_a_rotation_while_it_is_verified_is_no_break(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log(tmp_path / "audit.jsonl")
+    recorder = log.start()
+    recorder.event("one")
+    opened, rotations = files.opened, [1]
+
+    def rotating(path: str) -> Any:
+        # After the files were listed and before they are read.
+        if rotations and sys._getframe(1).f_code.co_name == "_file":
+            rotations.pop()
+            recorder.event("two")
+            os.close(recorder.log.rotate()[0])
+        return opened(path)
+
+    monkeypatch.setattr(files, "opened", rotating)
+    status, said = run(capsys, "verify", log.path)
+    log.close()
+    assert (status, rotations) == (0, [])
+    assert "3 lines in 2 files" in said
 
 
 def test_verify_with_a_key_and_anchors(log: Log, capsys: Capture, tmp_path: Path) -> None:

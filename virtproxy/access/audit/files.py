@@ -42,10 +42,14 @@ def rotated(path: str) -> list[str]:
 
 
 def family(path: str) -> list[str]:
-    """`path`, if it is there, and every file whose name begins as its does: what rotation left, by anybody."""
+    """`path`, if it is there, and every file whose name begins as its does: what rotation left, by anybody.
+
+    A file that is being compressed is there twice for a moment, and counts once.
+    """
     base = os.path.basename(path)
-    names = [name for name in _listed(path) if name == base or name.startswith((base + ".", base + "-"))]
-    return [os.path.join(os.path.dirname(path), name) for name in sorted(names) if not name.endswith(OURS)]
+    names = {name for name in _listed(path) if name == base or name.startswith((base + ".", base + "-"))}
+    once = [name for name in names if not name.endswith(OURS) and name.removesuffix(".gz") not in names - {name}]
+    return [os.path.join(os.path.dirname(path), name) for name in sorted(once)]
 
 
 def _listed(path: str) -> list[str]:
