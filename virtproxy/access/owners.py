@@ -111,9 +111,9 @@ class Owners:
     def _write(self) -> None:
         """Write what there is now for all who wait; who comes meanwhile waits for the next writing."""
         waiting, self._waiting = self._waiting, []
-        text, path = to_text(self._owners), self._path or Path()
+        owners, path = dict(self._owners), self._path or Path()
         self._writing = True
-        writing = self._in_thread(lambda: replace_file(path, text))
+        writing = self._in_thread(lambda: replace_file(path, to_text(owners)))
 
         def done(result: Any) -> None:
             self._writing = False

@@ -20,9 +20,8 @@ from virtproxy.rpc.client import error_of
 from virtproxy.wire.frame import Frame
 
 _UUID = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
-_QUOTED = re.compile(
-    r"'([^']{1,255})'|\"([^\"]{1,255})\"|\b(?:domain|guest|network|pool|filter|device)[ :]+([^\s',;:]{1,255})"
-)
+_QUOTED = re.compile(r"'([^']{1,255})'|\"([^\"]{1,255})\"")
+_AFTER_ITS_KIND = re.compile(r"\b(?:domain|guest|network|pool|filter|device)[ :]+([^\s'\",;:]{1,255})")
 _WITH_UUID = ("domain", "network", "storage_pool", "secret", "nwfilter")
 _WITH_NAME = ("domain", "network", "storage_pool", "nwfilter", "node_device")
 # An error with more words than this that might be names is not let through.
@@ -49,8 +48,8 @@ def _names(text: str, known: bytes) -> Iterator[Ref]:
         value = UUID(uuid).bytes
         if value not in known and uuid.encode() not in known:
             yield from (Ref(kind, "uuid", value) for kind in _WITH_UUID)
-    for groups in _QUOTED.findall(text):
-        word = next(filter(None, groups))
+    quoted = (single or double for single, double in _QUOTED.findall(text))
+    for word in {*quoted, *_AFTER_ITS_KIND.findall(text)}:
         if word.encode(errors="surrogateescape") not in known and not _UUID.fullmatch(word):
             yield from (Ref(kind, "name", word) for kind in _WITH_NAME)
 
