@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.labs import furnished
-from tests.support.lab import INSIDE, Lab
+from tests.support.lab import INSIDE, Lab, fetched_tree
 
 pytestmark = [pytest.mark.conformance, pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -104,9 +104,9 @@ class Host:
         return self.images / name
 
 
-@pytest.fixture(scope="module")
-def host() -> Iterator[Host]:
-    with furnished() as lab:
+@pytest.fixture(scope="module", params=["9.0", "11.3"])
+def host(request: pytest.FixtureRequest) -> Iterator[Host]:
+    with furnished(None if request.param == "9.0" else fetched_tree()) as lab:
         policy = lab.write("policy.toml", POLICY)
         (lab.directory / "images").mkdir()
         (lab.directory / "images").chmod(0o777)

@@ -12,7 +12,9 @@ import pytest_twisted
 
 from tests.routing.rules.document_cases import DENIED, DOMAIN, GUEST, POOL, SHADOW, VOLUME, disk
 from tests.routing.rules.document_trying import qcow2, volume_at
+from virtproxy.errors import VirtError
 from virtproxy.protocol import programs, remote
+from virtproxy.protocol.errors import ErrorCode
 from virtproxy.routing.rules.document_calls import CALLS, HARMLESS
 
 PROCEDURES = [
@@ -106,7 +108,11 @@ async def test_volumes_are_looked_at_where_they_lie(trying: Callable[..., Any], 
         assert "disk source /etc/shadow" in await tried.denied(remote.DOMAIN_ATTACH_DEVICE, attach)
     clone = remote.StorageVolCreateXmlFromArgs(pool=POOL, xml="<volume/>", clonevol=VOLUME, flags=0)
     assert "disk source /etc/shadow" in await tried.denied(remote.STORAGE_VOL_CREATE_XML_FROM, clone)
+    # It is looked at when the guest starts: so far there is no such volume, or its pool is not started.
     tried = await trying("volume p/v")
+    await tried.passes(remote.DOMAIN_ATTACH_DEVICE, attach)
+    stopped = {**volume_at("/p/v"), "STORAGE_VOL_LOOKUP_BY_NAME": VirtError.of(ErrorCode.OPERATION_INVALID)}
+    tried = await trying("volume p/v", **stopped)
     await tried.passes(remote.DOMAIN_ATTACH_DEVICE, attach)
 
 

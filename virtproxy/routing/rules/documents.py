@@ -37,7 +37,13 @@ from virtproxy.routing.stages import Request, Stage
 
 # Reading as much takes a millisecond or two; more is read in a thread.
 SHORT = 2048
-_NO_VOLUME = {ErrorCode.NO_STORAGE_POOL, ErrorCode.NO_STORAGE_VOL, ErrorCode.NO_SUPPORT}
+# A pool that is not started has no volumes yet: the guest is looked at again when it starts.
+_NO_VOLUME = {
+    ErrorCode.NO_STORAGE_POOL,
+    ErrorCode.NO_STORAGE_VOL,
+    ErrorCode.NO_SUPPORT,
+    ErrorCode.OPERATION_INVALID,
+}
 # Calls a function where it may block, and says later what it returned.
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 _log = Logger()
