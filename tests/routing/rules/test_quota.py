@@ -8,6 +8,7 @@ import pwd
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 import pytest_twisted
@@ -36,7 +37,7 @@ to = "user:{ME}"
 roles = ["owner", "viewer", "mover"]
 
 [roles.mover]
-permissions = ["domain:migrate", "domain:block_write"]
+permissions = ["domain:block_write"]
 
 [[quota]]
 to = "user:{ME}"
@@ -46,7 +47,7 @@ memory = "4MiB"
 volumes = "10MiB"
 """
 MIB = 1 << 20
-UUID = "71f5752d-9ffe-478f-8f0a-f23b1421ff98"
+SAME = "71f5752d-9ffe-478f-8f0a-f23b1421ff98"
 
 
 @pytest.fixture
@@ -97,12 +98,12 @@ async def test_guests_processors_and_memory_are_counted(make: Callable[..., Prox
     assert "quota of 6 vCPUs (7 wanted)" in told
     told = await refused(client.call(remote.DOMAIN_DEFINE_XML, guest("q2", kib=3073)))
     assert f"quota of {4 * MIB} bytes of memory ({4 * MIB + 1024} wanted)" in told
-    await client.call(remote.DOMAIN_DEFINE_XML, guest("q2", uuid=UUID))
+    await client.call(remote.DOMAIN_DEFINE_XML, guest("q2", uuid=SAME))
     # The same guest again is no other one.
-    await client.call(remote.DOMAIN_DEFINE_XML, guest("q2", vcpus=2, uuid=UUID))
-    told = await refused(client.call(remote.DOMAIN_DEFINE_XML, guest("q2", vcpus=3, uuid=UUID)))
+    await client.call(remote.DOMAIN_DEFINE_XML, guest("q2", vcpus=2, uuid=SAME))
+    told = await refused(client.call(remote.DOMAIN_DEFINE_XML, guest("q2", vcpus=3, uuid=SAME)))
     assert "quota of 6 vCPUs (7 wanted)" in told
-    await client.call(remote.DOMAIN_DEFINE_XML, guest("q2", uuid=UUID))
+    await client.call(remote.DOMAIN_DEFINE_XML, guest("q2", uuid=SAME))
     await client.call(remote.DOMAIN_DEFINE_XML, guest("q3"))
     assert "quota of 3 guests (4 wanted)" in await refused(client.call(remote.DOMAIN_DEFINE_XML, guest("q4")))
     # What is gone counts no more.
@@ -155,19 +156,32 @@ async def test_a_migration_counts_until_it_has_come(loop: Any, make: Callable[..
         prepared = remote.DomainMigratePrepare3Ret(cookie_out=b"", uri_out=None)
         there: dict[str, remote.NonnullDomain] = {}
 
-        def found(args: remote.DomainLookupByNameArgs) -> remote.DomainLookupByNameRet:
-            if args.name not in there:
-                raise VirtError.of(ErrorCode.NO_DOMAIN)
-            return remote.DomainLookupByNameRet(dom=there[args.name])
+        def found(args: Any) -> remote.NonnullDomain:
+            wanted = getattr(args, "name", None) or getattr(args, "uuid", None) or args.dom.uuid
+            for dom in there.values():
+                if wanted in (dom.name, dom.uuid):
+                    return dom
+            raise VirtError.of(ErrorCode.NO_DOMAIN)
+
+        def prepares(args: Any) -> remote.DomainMigratePrepare3Ret:
+            uuid = UUID(args.dom_xml.partition("<uuid>")[2].partition("<")[0])
+            there[args.dname] = remote.NonnullDomain(name=args.dname, uuid=uuid.bytes, id=1)
+            return prepared
 
         def failed(args: Any) -> Any:
+            del there[args.dname]
             raise VirtError.of(ErrorCode.OPERATION_FAILED, "it did not come")
 
         daemon.script.answers.update(
             {
                 remote.CONNECT_SET_IDENTITY: None,
-                remote.DOMAIN_LOOKUP_BY_NAME: found,
-                remote.DOMAIN_MIGRATE_PREPARE3: prepared,
+                remote.DOMAIN_LOOKUP_BY_NAME: lambda args: remote.DomainLookupByNameRet(dom=found(args)),
+                remote.DOMAIN_LOOKUP_BY_UUID: lambda args: remote.DomainLookupByUuidRet(dom=found(args)),
+                remote.DOMAIN_GET_XML_DESC: lambda args: remote.DomainGetXmlDescRet(xml=guest(found(args).name).xml),
+                remote.DOMAIN_GET_INFO: lambda args: remote.DomainGetInfoRet(
+                    state=1, max_mem=1024, memory=1024, nr_virt_cpu=int(bool(found(args))), cpu_time=0
+                ),
+                remote.DOMAIN_MIGRATE_PREPARE3: prepares,
                 remote.DOMAIN_MIGRATE_FINISH3: failed,
             }
         )
@@ -175,7 +189,7 @@ async def test_a_migration_counts_until_it_has_come(loop: Any, make: Callable[..
         client = await proxy.client("qemu:///system")
 
         def prepare(name: str) -> Deferred[Any]:
-            xml = guest(name).xml
+            xml = guest(name, uuid=str(uuid4())).xml
             args = remote.DomainMigratePrepare3Args(
                 cookie_in=b"", uri_in=None, flags=0, dname=name, resource=0, dom_xml=xml
             )
@@ -187,12 +201,12 @@ async def test_a_migration_counts_until_it_has_come(loop: Any, make: Callable[..
         finish = remote.DomainMigrateFinish3Args(
             dname="a", cookie_in=b"", dconnuri=None, uri=None, flags=0, cancelled=1
         )
-        there["a"] = remote.NonnullDomain(name="a", uuid=bytes(16), id=1)
         with pytest.raises(VirtError, match="did not come"):
             await client.call(remote.DOMAIN_MIGRATE_FINISH3, finish)
         await prepare("d")
         # What was not brought to its end is given up with the connection.
         client.abort("gone")
+        there.clear()
         await settle(loop)
         client = await proxy.client("qemu:///system")
         for name in ("e", "f", "g"):

@@ -63,6 +63,8 @@ class Ownership:
         if reference is not None:
             await self._record(judge, described(judge.place(request.procedure.family), reference), owner)
         elif new.name is not None:
+            # It is there already, and whoever let it in must be able to bring its migration to an end.
+            await self._record(judge, new if new.uuid is not None else None, owner)
             self._arriving[new.uri, new.name] = owner
             while len(self._arriving) > ARRIVING_MAX:
                 self._arriving.popitem(last=False)

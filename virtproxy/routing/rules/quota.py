@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
@@ -47,6 +47,13 @@ class Policy(Decider, Protocol):
     def judge_usage(self, identity: Identity, usage: Usage) -> Decision: ...
 
 
+class UnderWay(NamedTuple):
+    """What a call will add, until it has its answer. `new`: what it makes, which counts by itself once it is owned."""
+
+    usage: Usage
+    new: Owned | None
+
+
 class Quotas:
     """One daemon's quotas; a `StageMaker`."""
 
@@ -56,7 +63,7 @@ class Quotas:
         self._directories_of = directories_of
         # By owner: who counts now, and what the calls that are under way will add.
         self._locks: dict[str, DeferredLock] = {}
-        self._under_way: dict[str, dict[Request, Usage]] = {}
+        self._under_way: dict[str, dict[Request, UnderWay]] = {}
 
     def __call__(self, session: Session) -> QuotaStage:
         """The stage of one session."""
@@ -76,7 +83,8 @@ class Quotas:
 
     async def _judge(self, request: Request, owner: str, demand: Demand, things: Things) -> None:
         # Both at one moment: what ends while the rest is asked moves from the one to the other.
-        owned, under_way = self.owners.of(owner), list(self._under_way.get(owner, {}).values())
+        owned, coming = self.owners.of(owner), list(self._under_way.get(owner, {}).values())
+        under_way = [each.usage for each in coming if each.new not in owned]
         replaced = Usage()
         if demand.replaces in owned:
             replaced = await usage_of(_known(demand.replaces), things)
@@ -90,7 +98,8 @@ class Quotas:
             _note(request, decision)
         if not decision.granted:
             raise errors.access_denied(f"the {decision.missing} would be exceeded", ErrorDomain.ACCESS)
-        self._under_way.setdefault(owner, {})[request] = beyond(demand.usage, replaced)
+        new = None if demand.replaces in owned else demand.replaces
+        self._under_way.setdefault(owner, {})[request] = UnderWay(beyond(demand.usage, replaced), new)
 
     def ended(self, request: Request) -> None:
         """A call has its answer: what it made is there now, or is not."""
