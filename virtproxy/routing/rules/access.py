@@ -221,7 +221,7 @@ class AccessStage(Stage):
             counts = await filters.prepare(judge, request)
             self._after[request] = partial(guests.judge_leases, judge, request, counts)
         elif procedure is remote.NETWORK_GET_XML_DESC and self._may_not_see_all("domain"):
-            self._after[request] = partial(guests.judge_network, request)
+            self._after[request] = partial(guests.judge_network, judge, request)
         elif procedure is remote.NODE_DEVICE_GET_PARENT and judge.hides:
             self._after[request] = partial(lookups.judge_parent, judge, request)
         elif self._ownership is not None and what.name is not None and what.name[0] == "domain":

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What networks tell of guests: leases by hardware addresses and host names, documents by numbers of connections.
 
-Under a policy the access stage leaves out what is not of a guest that the caller may see.
+Under a policy, and where there are guests that the caller must not see, the access stage leaves out what is not of
+those that it may.
 """
 
 from __future__ import annotations
@@ -26,30 +27,40 @@ async def judge_leases(judge: Judge, request: Request, counts: bool, frame: Fram
     """The leases of those guests that the caller may see."""
     if frame.status != OK:
         return frame
+    seen, hidden = await _guests(judge)
+    if not hidden and not counts:
+        return frame
     answer = decoded(request, frame)
-    seen = await _addresses(judge) if answer.leases else set()
-    kept = [lease for lease in answer.leases if lease.mac is not None and lease.mac.lower() in seen]
+    known = await _addresses(judge, seen) if hidden and answer.leases else set()
+    kept = [lease for lease in answer.leases if not hidden or (lease.mac is not None and lease.mac.lower() in known)]
     shown = [] if counts else kept
     return request.procedure.reply_frame(frame.serial, remote.NetworkGetDhcpLeasesRet(leases=shown, ret=len(kept)))
 
 
-async def judge_network(request: Request, frame: Frame) -> Frame:
-    """A network's document without the number of guests on it."""
-    if frame.status != OK:
+async def judge_network(judge: Judge, request: Request, frame: Frame) -> Frame:
+    """A network's document; without the number of guests on it for who does not see them all."""
+    if frame.status != OK or not (await _guests(judge))[1]:
         return frame
     document = _CONNECTIONS.sub("", decoded(request, frame).xml)
     return request.procedure.reply_frame(frame.serial, remote.NetworkGetXmlDescRet(xml=document))
 
 
-async def _addresses(judge: Judge) -> set[str]:
-    """The hardware addresses of all guests that the caller may see."""
+async def _guests(judge: Judge) -> tuple[list[remote.NonnullDomain], bool]:
+    """The guests that the caller sees, and whether there are others."""
     directory = judge.directory("domain")
     listed = await directory.ask(remote.CONNECT_LIST_ALL_DOMAINS, remote.ConnectListAllDomainsArgs(1, 0))
+    things = [described(directory.place, reference) for reference in listed.domains]
+    seen = await judge.visible(("getattr",), [thing for thing in things if thing is not None])
+    shown = [reference for reference, visible in zip(listed.domains, seen, strict=True) if visible]
+    return shown, len(shown) < len(listed.domains)
+
+
+async def _addresses(judge: Judge, guests: list[remote.NonnullDomain]) -> set[str]:
+    """The hardware addresses of guests."""
+    directory = judge.directory("domain")
     found: set[str] = set()
-    for reference in listed.domains:
-        thing = described(directory.place, reference)
-        if thing is not None and await judge.sees(thing):
-            found |= await _addresses_of(directory, reference)
+    for reference in guests:
+        found |= await _addresses_of(directory, reference)
     return found
 
 

@@ -184,7 +184,8 @@ class Judge:
             known = await self._guest(owner)
         except (VirtError, NamingError):
             return False
-        return owner is None or (known is not None and await self.sees(known.thing))
+        # A guest that is not there is not hidden.
+        return known is None or await self.sees(known.thing)
 
     async def _guest(self, uuid: str | None) -> Known | None:
         if uuid is None:
