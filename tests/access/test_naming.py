@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from virtproxy.access.naming import NamingError, naming
+from virtproxy.access.naming import Naming, NamingError, naming
 
 UUID = "6695eb01-f6a4-8304-79aa-97f2502e193f"
 
@@ -56,6 +58,7 @@ def test_names(kind: str, document: str, name: str | None, uuid: str | None) -> 
         ("secret", "<s><usage type='iscsi'><target>t</target></usage></s>", {"secret_usage_target": "t"}),
         ("secret", "<s><usage type='tls'><name>n</name></usage></s>", {"secret_usage_name": "n"}),
         ("secret", "<s><usage type='none'><name>n</name></usage></s>", {}),
+        ("secret", "<s><usage type='tls'><volume>/v</volume><name>n</name></usage></s>", {"secret_usage_name": "n"}),
         ("secret", "<s/>", {}),
     ],
 )
@@ -73,11 +76,44 @@ def test_what_else_rules_are_told(kind: str, document: str, details: dict[str, s
         ("<?xml version='1.0' encoding='UTF-7'?><domain><name>+AGE-</name></domain>", "UTF-8"),
         ("<?xml version='1.0' encoding='utf-16'?><domain/>", "UTF-8"),
         ("<domain><uuid>no</uuid></domain>", "not a UUID"),
+        ("<a>" * 251, "deeper than 250"),
+        ("<domain>" + "<a/>" * 50_000 + "</domain>", "over 50000 elements"),
+        (f"<domain><name>{'a' * 4097}</name></domain>", "longer than 4096"),
     ],
 )
 def test_what_two_parsers_might_read_differently_is_refused(document: str, says: str) -> None:
     with pytest.raises(NamingError, match=says):
         naming("domain", document)
+
+
+def test_a_secret_is_called_by_the_usage_of_its_own_type() -> None:
+    document = "<secret><usage type='{}'><volume>/mine</volume><name>theirs</name></usage></secret>"
+    assert [naming("secret", document.format(kind)).name for kind in ("volume", "ceph", "none")] == [
+        "/mine",
+        "theirs",
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "<domain>" + "<a>" * 1_000_000,
+        "<domain>" + "<a>" * 240 + "x<b/>" * 1_000_000,
+        "<domain><name>" + "a<b/>" * 1_000_000,
+        "<domain><name>" + "a" * 4_000_000,
+    ],
+)
+def test_a_hard_document_takes_no_time(document: str) -> None:
+    began = time.process_time()
+    with pytest.raises(NamingError):
+        naming("domain", document)
+    assert time.process_time() - began < 1
+
+
+def test_a_name_from_elsewhere_has_the_same_limit() -> None:
+    with pytest.raises(NamingError, match="longer than"):
+        Naming("a" * 4097)
 
 
 def test_a_declared_utf_8_is_as_good_as_none() -> None:

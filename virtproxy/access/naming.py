@@ -20,7 +20,6 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "node_device": ("name",),
     "storage_pool": ("name", "source/name"),
     "storage_vol": ("name",),
-    "secret": ("usage/volume", "usage/name", "usage/target"),
     "nwfilter": ("@name",),
     "interface": ("@name",),
     "nwfilter_binding": ("portdev/@name",),
@@ -42,6 +41,14 @@ _USAGES: Mapping[str | None, tuple[str, str]] = {
     "vtpm": ("usage/name", "secret_usage_name"),
 }
 _ENCODINGS = {"UTF-8", "US-ASCII", "ASCII"}
+# The elements whose text counts; none is in another.
+_TEXTS = frozenset({"name", "source/name", "uuid", "owner/uuid", *(place for place, _ in _USAGES.values())})
+# The root, devices, interface, mac.
+_DEEPEST = 4
+# A client waits for nobody but itself: reading takes time by elements and depth. libxml2 reads no deeper either.
+DEPTH_MAX, ELEMENTS_MAX = 250, 50_000
+# What is remembered of things must not grow with what clients call them. No name in libvirt is longer than a path.
+NAME_MAX = 4096
 
 
 class NamingError(ValueError):
@@ -60,12 +67,17 @@ class Naming:
     details: tuple[tuple[str, str], ...] = ()
     owner: str | None = None
 
+    def __post_init__(self) -> None:
+        """NamingError if anything is longer than a name can be."""
+        if any(len(text) > NAME_MAX for text in (self.name or "", *(value for _, value in self.details))):
+            raise _too_long()
+
 
 def naming(kind: str, document: str) -> Naming:
     """How `document` calls the thing of `kind` that it describes. Raises NamingError."""
     reader = _Reader()
     reader.read(document)
-    name = next((found for path in _NAMES.get(kind, ()) if (found := reader.text.get(path))), None)
+    name = next((found for path in _names(kind, reader.text) if (found := reader.text.get(path))), None)
     return Naming(
         name or None, _uuid(reader.text.get("uuid")), _details(kind, reader.text), _uuid(reader.text.get("owner/uuid"))
     )
@@ -76,6 +88,14 @@ def hardware_addresses(document: str) -> set[str]:
     reader = _Reader()
     reader.read(document)
     return reader.addresses
+
+
+def _names(kind: str, text: Mapping[str, str]) -> tuple[str, ...]:
+    """Where the name stands; only the usage of a secret's own type is one."""
+    if kind != "secret":
+        return _NAMES.get(kind, ())
+    usage = _USAGES.get(text.get("usage/@type"))
+    return () if usage is None else usage[:1]
 
 
 def _details(kind: str, text: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -97,12 +117,15 @@ def _uuid(text: str | None) -> str | None:
 
 @dataclass
 class _Reader:
-    """Keeps the text of the first element of each path, down to the second level, and their attributes."""
+    """Keeps the text of the first element of each path that counts, and the attributes down to the first level."""
 
     text: dict[str, str] = field(default_factory=dict)
+    # Where the reader is, below the root and no deeper than anything counts.
     path: list[str] = field(default_factory=list)
-    # The paths whose first element is open.
-    open: list[str] = field(default_factory=list)
+    depth: int = 0
+    elements: int = 0
+    # The path whose text is being read.
+    open: str = ""
     addresses: set[str] = field(default_factory=set)
 
     def read(self, document: str) -> None:
@@ -126,26 +149,36 @@ class _Reader:
         raise NamingError("a document type (<!DOCTYPE ...>) is not accepted: leave it out")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if self.path:
+        self.depth += 1
+        self.elements += 1
+        if self.depth > DEPTH_MAX or self.elements > ELEMENTS_MAX:
+            raise NamingError(f"the document must not be deeper than {DEPTH_MAX} or have over {ELEMENTS_MAX} elements")
+        if self.depth > _DEEPEST:
+            return
+        if self.depth > 1:
             self.path.append(name)
-        else:
-            self.path = [""]
-        path = "/".join(self.path[1:])
+        path = "/".join(self.path)
         if path == "devices/interface/mac" and "address" in attributes:
             self.addresses.add(attributes["address"].lower())
-        for attribute, value in attributes.items() if len(self.path) <= 2 else ():
+        for attribute, value in attributes.items() if self.depth <= 2 else ():
             self.text.setdefault(f"{path}/@{attribute}" if path else f"@{attribute}", value)
-        if 2 <= len(self.path) <= 3 and path not in self.text:
+        if path in _TEXTS and path not in self.text:
             self.text[path] = ""
-            self.open.append(path)
-        else:
-            self.open.append("")
+            self.open = path
 
     def _end(self, name: str) -> None:
-        self.path.pop()
-        self.open.pop()
+        if 1 < self.depth <= _DEEPEST:
+            if self.open == "/".join(self.path):
+                self.open = ""
+            self.path.pop()
+        self.depth -= 1
 
     def _data(self, data: str) -> None:
-        for path in self.open:
-            if path:
-                self.text[path] += data
+        if self.open:
+            self.text[self.open] += data
+            if len(self.text[self.open]) > NAME_MAX:
+                raise _too_long()
+
+
+def _too_long() -> NamingError:
+    return NamingError(f"a name must not be longer than {NAME_MAX} characters")

@@ -76,22 +76,28 @@ async def _there(judge: Judge, kind: str, found: Naming, within: Thing | None) -
 
 def _naming(kind: str, made: str | None, args: Any) -> Naming:
     """How the thing will be called: a migration's own name for it counts more than its document's."""
-    found = _UNNAMED
-    if made is not None:
-        document = text_of(getattr(args, made), "destination_xml")
-        try:
-            found = naming(kind, document) if document else _UNNAMED
-        except NamingError as error:
-            raise VirtError.of(ErrorCode.XML_ERROR, str(error), domain=ErrorDomain.ACCESS) from None
+    document = "" if made is None else text_of(getattr(args, made), "destination_xml")
     name = getattr(args, "dname", None) or (text_of(args.params, "destination_name") if made == "params" else "")
-    return replace(found, name=name) if name else found
+    try:
+        found = naming(kind, document) if document else _UNNAMED
+        return replace(found, name=name) if name else found
+    except NamingError as error:
+        raise _unreadable(error) from None
+
+
+def _unreadable(error: NamingError) -> VirtError:
+    return VirtError.of(ErrorCode.XML_ERROR, str(error), domain=ErrorDomain.ACCESS)
 
 
 async def judge_new_name(judge: Judge, case: Case, name: str, rules: list[Rule]) -> None:
     """A guest gets another name: it must be granted under that name too, and to whoever has the name already."""
+    try:
+        called = Naming(name)
+    except NamingError as error:
+        raise _unreadable(error) from None
     for thing in case.of("domain")[:1]:
         details = tuple((key, name if key == "domain_name" else value) for key, value in thing.details)
-        there = await _there(judge, "domain", Naming(name), None)
+        there = await _there(judge, "domain", called, None)
         for rule in rules:
             await judge.require(rule.permission, replace(thing, name=name, details=details), case)
             if there is not None:
