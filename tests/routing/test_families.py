@@ -42,6 +42,7 @@ def test_parameters_come_through() -> None:
         ("nope:///x", "nope:///x"),
         ("esx://host/", "esx://host/"),
         ("qemu://other/system", "qemu://other/system"),
+        ("qemu:///%73ystem", "qemu:///%73ystem"),
     ],
 )
 def test_what_nobody_serves_is_refused(uri: str, detail: str) -> None:
