@@ -25,6 +25,7 @@ def test_there_and_back(identity: Identity) -> None:
 
 
 def test_what_is_not_said_is_not_kept() -> None:
-    before = Identity(uid=0, user_name="root", address="x", transport="unix")
+    before = Identity(uid=0, user_name="root", address="x", transport="unix", sasl_mechanism="GSSAPI",
+                      principal="proxy@REALM", x509_sans=("DNS:proxy",))  # fmt: skip
     after = identity_of(identity_params(Identity(sasl_user="mary")), before)
     assert after == Identity(sasl_user="mary", address="x", transport="unix")

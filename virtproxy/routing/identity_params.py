@@ -47,6 +47,8 @@ def identity_params(identity: Identity) -> list[TypedParam]:
 def identity_of(params: Sequence[TypedParam], like: Identity) -> Identity:
     """The identity that `params` describe, reached as `like` was; VirtError for a bad parameter."""
     known: dict[str, Any] = {field: None for _, _, field in _FIELDS if field is not None}
+    # What else proved who the caller is says nothing of whom it speaks for.
+    known |= {"sasl_mechanism": None, "principal": None, "x509_sans": ()}
     for param in params:
         if param.field not in _BY_NAME:
             detail = f"parameter '{param.field}' not supported"
