@@ -106,8 +106,8 @@ def test_an_output_has_a_level_of_its_own() -> None:
 
 def test_a_client_cannot_forge_a_line() -> None:
     settings = LogSettings(Level.DEBUG, (), (Output(Level.DEBUG, "stderr"),))
-    ((_, text),) = logged(settings, "virtproxy", warn="CN=x\n2026: error : forged\x1b[2J\x9b")
-    assert text == r"CN=x\x0a2026: error : forged\x1b[2J\x9b"
+    ((_, text),) = logged(settings, "virtproxy", warn="CN=x\n2026: error : forged\x1b[2J\x9b\u2028x")
+    assert text == r"CN=x\x0a2026: error : forged\x1b[2J\x9b\u2028x"
 
 
 def test_a_failure_comes_with_its_traceback() -> None:

@@ -43,6 +43,8 @@ _LEVELS = {
 
 # A client chooses some of what is logged: it must not be able to forge lines or drive a terminal.
 _CONTROL = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)]}
+# What some take for the end of a line as well.
+_CONTROL |= {code: f"\\u{code:04x}" for code in (0x2028, 0x2029)}
 
 
 @implementer(ILogObserver)
