@@ -7,13 +7,14 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from tests.routing.rules.hosts import Host, thing
+from tests.routing.rules.hosts import Host, HostBackend, thing
 from virtproxy.access.objects import Ref, ref_of
 from virtproxy.errors import VirtError
+from virtproxy.identity import Identity
 from virtproxy.protocol import remote
 from virtproxy.routing import directory as module
 from virtproxy.routing.directory import Directories, Directory
@@ -194,6 +195,29 @@ def test_a_daemon_that_does_not_answer_is_not_waited_for(place: Place) -> None:
     place.clock.advance(ASK_SECONDS)
     with pytest.raises(VirtError, match="did not answer in time"):
         result_of(asked)
+
+
+def test_who_leaves_while_a_daemon_is_opened_takes_nobody_along() -> None:
+    host, clock = Host("open"), Clock()
+    opened: Deferred[None] = Deferred()
+
+    class Slow(HostBackend):
+        async def open(self) -> None:
+            await opened
+
+    def opener(target: Target, flags: int, identity: Identity, client: Any) -> HostBackend:
+        host.backends.append(Slow(host, client))
+        return host.backends[-1]
+
+    reactor: Any = clock
+    directory = Directory(Router(reactor, "system", {}, {"qemu": opener}), Target("qemu", "qemu:///system"))
+    first, second = (ensureDeferred(directory.find(REF)) for _ in range(2))
+    first.addErrback(lambda failure: failure.trap(CancelledError))
+    first.cancel()
+    assert not second.called
+    opened.callback(None)
+    assert result_of(second).thing.name == OPEN.name
+    directory.close()
 
 
 def test_no_more_is_remembered_than_there_is_room_for(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from itertools import count
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -75,7 +75,7 @@ class Inquiry:
     async def ask(self, procedure: Procedure[A, R], args: A) -> R:
         """Call a procedure and return its result; VirtError as the daemon says it, or that it does not answer."""
         if not self._ready:
-            await self._open()
+            await self._turn()
         return await self.put(procedure, args)
 
     def put(self, procedure: Procedure[A, R], args: A) -> Deferred[R]:
@@ -95,29 +95,35 @@ class Inquiry:
         self._closed = True
         self._drop(errors.internal("the daemon stops asking"))
 
-    async def _open(self) -> None:
+    def _turn(self) -> Deferred[None]:
+        """Fires when the daemon is open. The opening is nobody's own: who asked first may leave before the others."""
+        turn: Deferred[None] = Deferred()
         if self._waiting is not None:
-            turn: Deferred[None] = Deferred()
             self._waiting.append(turn)
-            await turn
-            return
-        self._waiting = []
+        else:
+            self._waiting = [turn]
+            ensureDeferred(self._open())
+        return turn
+
+    async def _open(self) -> None:
         try:
             await self._open_now()
-        except BaseException as error:
+        except Exception as error:
             self._drop(error if isinstance(error, VirtError) else errors.internal("a daemon could not be asked"))
             self._release(error)
-            raise
-        self._ready = True
-        self._release(None)
+        else:
+            self._ready = True
+            self._release(None)
 
     async def _open_now(self) -> None:
         self._closed = False
         self._backend = self._router.backend(self._target, 0, own_identity(), self)
         await self._backend.open()
+        if self._closed:
+            raise errors.internal("the daemon stops asking")
         await self._opened()
 
-    def _release(self, error: BaseException | None) -> None:
+    def _release(self, error: Exception | None) -> None:
         waiting, self._waiting = self._waiting or [], None
         for turn in waiting:
             if error is None:
