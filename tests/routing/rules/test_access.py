@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from twisted.internet.defer import Deferred
 
 from tests.routing.rules.conftest import Guarded
 from tests.routing.rules.deciders import SlowDecider, WrittenDecider, hiding
 from tests.support.proxy import settle
+from virtproxy.access.decision import Decision, Thing
 from virtproxy.access.owners import Owners
 from virtproxy.errors import VirtError
+from virtproxy.identity import Identity
 from virtproxy.protocol import remote
 from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 from virtproxy.rpc.client import ClientConnection
@@ -142,6 +145,31 @@ async def test_other_rules_count_at_once(guarded: Guarded) -> None:
     await client.call(remote.DOMAIN_GET_INFO, info)
     decider.rule = hiding("test")
     proxy.sessions[-1].refresh()
+    assert (await refused(client, remote.DOMAIN_GET_INFO, info)).code == ErrorCode.NO_DOMAIN
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_was_judged_by_rules_that_changed_meanwhile_is_not_remembered(guarded: Guarded) -> None:
+    turns: list[Deferred[None]] = []
+
+    class Thinking(WrittenDecider):
+        async def decide(self, identity: Identity, permission: str, thing: Thing) -> Decision:
+            granted = self.rule(permission, thing)
+            if permission == "read" and granted:
+                turns.append(Deferred())
+                await turns[-1]
+            return Decision(granted)
+
+    decider = Thinking(lambda permission, thing: True)
+    proxy = guarded(decider)
+    client = await proxy.client(URI)
+    info = remote.DomainGetInfoArgs(dom=await lookup(client, "test"))
+    under_way = client.call(remote.DOMAIN_GET_INFO, info)
+    await settle(proxy.reactor)
+    decider.rule = hiding("test")
+    proxy.sessions[-1].refresh()
+    turns.pop().callback(None)
+    await under_way
     assert (await refused(client, remote.DOMAIN_GET_INFO, info)).code == ErrorCode.NO_DOMAIN
 
 

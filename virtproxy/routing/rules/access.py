@@ -66,6 +66,9 @@ class Judgement:
         return all(known.valid for known in self.known)
 
 
+_Judged = dict[tuple[int, int, bytes], Judgement]
+
+
 class AccessRule:
     """The rule of one decider, for all sessions of a daemon: a `StageMaker`."""
 
@@ -96,7 +99,7 @@ class AccessStage(Stage):
         self._ownership = ownership
         self._session = judge.session
         self._sees: dict[Procedure[Any, Any], bool] = {}
-        self._judged: dict[tuple[int, int, bytes], Judgement] = {}
+        self._judged: _Judged = {}
         self._after: dict[Request, _After] = {}
 
     # What it wants to see
@@ -104,7 +107,8 @@ class AccessStage(Stage):
     def refresh(self) -> None:
         """Who calls or the rules changed: nothing that was judged counts any more."""
         self._sees.clear()
-        self._judged.clear()
+        # Another table: what is being judged now is remembered in the one that it was begun with.
+        self._judged = {}
 
     def profile(self) -> Hashable:
         """As the decider's."""
@@ -151,14 +155,14 @@ class AccessStage(Stage):
 
     async def _consider(self, request: Request) -> None:
         case = Case()
-        before = request.frame
+        before, judged = request.frame, self._judged
         try:
             lasting = await self._judge_call(request, case)
         finally:
             request.notes["things"] = tuple(case.things)
             request.notes["decision"] = case.decision
         if lasting:
-            self._remember(before, case)
+            self._remember(judged, before, case)
 
     async def _judge_call(self, request: Request, case: Case) -> bool:
         """Judge a call; VirtError refuses it. Returns whether the same call need not be judged again."""
@@ -239,14 +243,14 @@ class AccessStage(Stage):
             return None
         return self._judge.place(request.procedure.family)
 
-    def _remember(self, frame: Frame, case: Case) -> None:
+    def _remember(self, judged: _Judged, frame: Frame, case: Case) -> None:
         size = len(frame.raw) - PACKET_MIN
         brief = frame.type == CALL and size <= REMEMBERED_SIZE
         if not self._judge.hides or not brief or not all(known.valid for known in case.known):
             return
-        if len(self._judged) >= REMEMBERED_MAX:
-            self._judged.clear()
-        self._judged[frame.program, frame.procedure, frame.raw[PACKET_MIN:]] = Judgement(case)
+        if len(judged) >= REMEMBERED_MAX:
+            judged.clear()
+        judged[frame.program, frame.procedure, frame.raw[PACKET_MIN:]] = Judgement(case)
 
     # Replies and events
 
