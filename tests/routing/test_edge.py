@@ -149,3 +149,15 @@ async def test_nothing_but_a_login_before_authentication(daemons: Daemons, make_
         assert caught.value.code == ErrorCode.RPC
     assert (await client.call(remote.AUTH_LIST)).types == [remote.AuthType.NONE]
     assert daemons["qemu"].script.sessions == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_descriptors_with_a_call_that_takes_none_are_closed(make_proxy: MakeProxy) -> None:
+    proxy = make_proxy()
+    client = await proxy.client()
+    await client.call(remote.AUTH_LIST)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        await client.call(remote.AUTH_LIST, fds=[os.open(os.devnull, os.O_RDONLY)])
+    await settle(proxy.reactor)
+    assert len(os.listdir("/proc/self/fd")) == before

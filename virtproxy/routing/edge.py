@@ -47,7 +47,11 @@ class Edge:
     def served(self, frame: Frame, procedure: Procedure[Any, Any]) -> bool:
         """Whether the daemon takes this call itself; VirtError refuses it."""
         serve = _SERVED.get(procedure.edge)
-        return serve is not None and serve(self, frame, procedure)
+        if serve is None or not serve(self, frame, procedure):
+            return False
+        # None of these takes descriptors, and nobody else would close them.
+        self._session.client.discard(frame)
+        return True
 
     def cancel(self) -> None:
         """The client is gone: nobody waits for what is under way."""
