@@ -280,3 +280,68 @@ async def test_events_keep_their_order_and_may_be_held_back(
         thoughts[-1].callback(answer)
         await settle(loop, 20)
     assert seen == [0, 2]
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_thought_about_does_not_go_to_what_is_opened_next(
+    daemons: Daemons, make_proxy: MakeProxy, stage: Recorder, loop: Any
+) -> None:
+    thought: Deferred[None] = Deferred()
+
+    async def think(request: Request) -> None:
+        await thought
+
+    stage.on_call = think
+    client = await make_proxy(stages=[lambda session: stage]).client("qemu:///system")
+    waiting = client.call(remote.CONNECT_GET_HOSTNAME)
+    with pytest.raises(VirtError, match="already open"):
+        await client.call(remote.CONNECT_OPEN, remote.ConnectOpenArgs(name="qemu:///system", flags=0))
+    await client.call(remote.CONNECT_OPEN, remote.ConnectOpenArgs(name="qemu:///session", flags=0))
+    if not thought.called:
+        thought.callback(None)
+    with pytest.raises(VirtError, match="given up"):
+        await waiting
+    assert "CONNECT_GET_HOSTNAME" not in called(daemons["qemu"])
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_was_owed_before_an_opening_anew_is_not_owed_after_it(
+    daemons: Daemons, make_proxy: MakeProxy, stage: Recorder, loop: Any
+) -> None:
+    done: list[str] = []
+    stage.on_call = lambda request: request.when_done.append(lambda: done.append(request.procedure.name))
+    daemons["qemu"].script.answers[remote.CONNECT_GET_HOSTNAME] = LATER
+    proxy = make_proxy(stages=[lambda session: stage])
+    client = await proxy.client("qemu:///system")
+    waiting = client.call(remote.CONNECT_GET_HOSTNAME)
+    await settle(loop)
+    with pytest.raises(VirtError, match="already open"):
+        await client.call(remote.CONNECT_OPEN, remote.ConnectOpenArgs(name="qemu:///system", flags=0))
+    await settle(loop)
+    assert done == ["CONNECT_GET_HOSTNAME"] and proxy.sessions[-1].pipeline.requests == {}
+    with pytest.raises(VirtError, match="opened anew"):
+        await waiting
+
+
+@pytest_twisted.ensureDeferred
+async def test_many_events_may_wait_for_one(
+    daemons: Daemons, make_proxy: MakeProxy, stage: Recorder, loop: Any
+) -> None:
+    first: Deferred[None] = Deferred()
+
+    async def think(frame: Frame) -> Frame:
+        await first
+        return frame
+
+    stage.on_event = think
+    client = await make_proxy(stages=[lambda session: stage]).client("qemu:///system")
+    heard: list[int] = []
+    client.on_event(remote.DOMAIN_EVENT_REBOOT, lambda message: heard.append(message.dom.id))
+    await client.call(remote.CONNECT_GET_TYPE)
+    for number in range(250):
+        domain = remote.NonnullDomain(name="a", uuid=bytes(16), id=number)
+        daemons["qemu"].script.only.event(remote.DOMAIN_EVENT_REBOOT, remote.DomainEventRebootMsg(dom=domain))
+    await settle(loop, 30)
+    first.callback(None)
+    await settle(loop, 30)
+    assert heard == list(range(250))

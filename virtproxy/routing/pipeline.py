@@ -8,7 +8,6 @@ knows what a stage is about.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Coroutine, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +20,7 @@ from virtproxy import errors
 from virtproxy.errors import VirtError
 from virtproxy.protocol.schema import Family, Procedure
 from virtproxy.routing.answers import error_reply, hand_over
+from virtproxy.routing.event_line import EventLine
 from virtproxy.routing.plain import plain_for
 from virtproxy.routing.procedures import PLAIN, Key
 from virtproxy.routing.stages import Request, Stage, StageMaker
@@ -35,8 +35,8 @@ A = TypeVar("A", bound=Struct | None)
 R = TypeVar("R", bound=Struct | None)
 # The serials of calls that stages make in the client's name are from here on; no client gets so far.
 ASKED_SERIALS = 0xFFFE0000
-# Events that may wait behind one that a stage thinks about, before the backends are paused.
-EVENTS_WAITING_MAX = 256
+# What the edge answers itself, whatever becomes of the backends.
+_OWN = ("auth", "open", "close", "identity")
 # A procedure, the stages that see it, the index of its family.
 Way = tuple[Procedure[Any, Any], list[Stage], int]
 _log = Logger()
@@ -57,8 +57,7 @@ class Pipeline:
         self.asked: dict[Key, tuple[Procedure[Any, Any], Deferred[Any]]] = {}
         self._serials = count(ASKED_SERIALS)
         self._thinking: set[Deferred[Any]] = set()
-        self._events: deque[Frame] = deque()
-        self._event_thinks = False
+        self.events = EventLine(session, self._stages, self._think)
         self._closed = False
         self.plain: Mapping[Key, int] = PLAIN
         self.filters_events = False
@@ -85,9 +84,27 @@ class Pipeline:
             self._drop(request)
             self._forget(request)
         self.asked.clear()
-        self._events.clear()
+        self.events.clear()
         for stage in self._stages:
             stage.close()
+
+    def abandon(self, error: VirtError) -> None:
+        """The backends are given up though the client stays: what they owe, or would get, is answered with `error`.
+
+        What was judged for one place must not go on to another that is opened next, nor count as under way for ever.
+        """
+        for thinking in list(self._thinking):
+            thinking.cancel()
+        for request in list(self.requests.values()):
+            if request.procedure.edge in _OWN or not request.admitted:
+                continue
+            if request.answered:
+                self._forget(request)
+            else:
+                request.answered = True
+                self._answer(request, error_reply(request.frame, error), early=False)
+        self.asked.clear()
+        self.events.clear()
 
     # Calls
 
@@ -314,54 +331,6 @@ class Pipeline:
             error = errors.internal("a rule of the daemon failed; its log says why")
         self._session.client.discard(frame)
         self._answer(request, error_reply(frame, error), early=early)
-
-    # Events
-
-    def event(self, frame: Frame) -> None:
-        """Deliver an event, if the stages let it, after those that came before."""
-        self._events.append(frame)
-        if len(self._events) == EVENTS_WAITING_MAX:
-            self._session.pause_backends(self)
-        if not self._event_thinks:
-            self._deliver_events()
-
-    def _deliver_events(self) -> None:
-        while self._events and not self._event_thinks and not self._closed:
-            self._offer(self._events.popleft(), iter(self._stages))
-        if not self._events:
-            self._session.resume_backends(self)
-
-    def _offer(self, frame: Frame | None, stages: Any) -> None:
-        try:
-            for stage in stages:
-                if frame is None:
-                    return
-                if not stage.filters_events():
-                    continue
-                seen = stage.event(frame)
-                if seen is not None and not isinstance(seen, Frame):
-                    self._event_thinks = True
-                    self._think(seen, lambda better: self._thought_of_event(better, stages), self._lost_event)
-                    return
-                frame = seen
-        except Exception as error:
-            self._lost_event(error)
-            return
-        if frame is not None:
-            self._session.client.send(frame)
-
-    def _thought_of_event(self, frame: Frame | None, stages: Any) -> None:
-        self._event_thinks = False
-        self._offer(frame, stages)
-        self._deliver_events()
-
-    def _lost_event(self, error: Exception) -> None:
-        """Nobody could say whether the client may hear of it."""
-        if not isinstance(error, VirtError):
-            _log.failure("a rule failed on an event", failure=Failure(error))
-        if self._event_thinks:
-            self._event_thinks = False
-            self._deliver_events()
 
     # Thinking
 

@@ -238,7 +238,7 @@ class Session:
         if frame.type == STREAM and frame.status != CONTINUE:
             self._streams.pop(frame.serial, None)
         elif self.pipeline.filters_events and frame.type == MESSAGE:
-            self.pipeline.event(frame)
+            self.pipeline.events.take(frame)
             return
         self.client.send(frame)
 
