@@ -10,6 +10,13 @@ from __future__ import annotations
 from virtproxy.protocol.errors import TEMPLATES, ErrorCode, ErrorDomain, ErrorLevel
 from virtproxy.protocol.net import NetError
 
+# A text may hold what a client sent, and must fit into a reply with more around it. In characters.
+TEXT_MAX = 65536
+
+
+def _fitting(text: str | None) -> str | None:
+    return text if text is None or len(text) <= TEXT_MAX else f"{text[:TEXT_MAX]}..."
+
 
 class VirtError(Exception):
     """A libvirt error: code, domain, finished message and the optional rest."""
@@ -61,12 +68,12 @@ class VirtError(Exception):
         return NetError(
             code=self.code,
             domain=self.domain,
-            message=self.message,
+            message=_fitting(self.message),
             level=self.level,
             dom=None,
-            str1=self.str1,
-            str2=self.str2,
-            str3=self.str3,
+            str1=_fitting(self.str1),
+            str2=_fitting(self.str2),
+            str3=_fitting(self.str3),
             int1=self.int1,
             int2=self.int2,
             net=None,

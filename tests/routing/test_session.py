@@ -167,6 +167,14 @@ async def test_calls_before_and_while_opening(daemons: Daemons, make_proxy: Make
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_refusal_that_repeats_a_long_text_still_fits(make_proxy: MakeProxy) -> None:
+    client = await make_proxy().client()
+    with pytest.raises(VirtError, match="esx:///x") as caught:
+        await client.call(remote.CONNECT_OPEN, remote.ConnectOpenArgs(name=f"esx:///{'x' * 4_194_290}", flags=0))
+    assert len(str(caught.value.message)) < 70_000
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_serial_in_use_is_refused(daemons: Daemons, make_proxy: MakeProxy) -> None:
     daemons["qemu"].script.answers[remote.CONNECT_GET_TYPE] = lambda args: LATER
     client = await make_proxy().client("qemu:///system")
