@@ -16,6 +16,7 @@ from virtproxy.access.objects import Ref, ref_of
 from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
 from virtproxy.protocol import remote
+from virtproxy.protocol.errors import ErrorCode
 from virtproxy.routing import directory as module
 from virtproxy.routing.directory import Directories, Directory
 from virtproxy.routing.families import DRIVERS, Target
@@ -193,8 +194,9 @@ def test_a_daemon_that_does_not_answer_is_not_waited_for(place: Place) -> None:
     place.host.backends[0].call = lambda frame: None  # type: ignore[method-assign]
     asked = ensureDeferred(place.directory.find(ref_of(thing("also", "domain"))))
     place.clock.advance(ASK_SECONDS)
-    with pytest.raises(VirtError, match="did not answer in time"):
+    with pytest.raises(VirtError, match="did not answer in time") as caught:
         result_of(asked)
+    assert caught.value.code == ErrorCode.OPERATION_TIMEOUT
 
 
 def test_who_leaves_while_a_daemon_is_opened_takes_nobody_along() -> None:

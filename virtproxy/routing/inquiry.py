@@ -21,6 +21,7 @@ from virtproxy import errors
 from virtproxy.auth.peercred import process_start_time
 from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
+from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 from virtproxy.protocol.schema import Procedure
 from virtproxy.routing.answers import hand_over
 from virtproxy.routing.backend import Backend
@@ -133,7 +134,8 @@ class Inquiry:
 
     def _late(self, serial: int) -> None:
         _, answer, _ = self._asked.pop(serial)
-        answer.errback(errors.internal(f"the {self._target.driver} driver's daemon did not answer in time"))
+        detail = f"the {self._target.driver} driver's daemon did not answer in time"
+        answer.errback(VirtError.of(ErrorCode.OPERATION_TIMEOUT, detail, domain=ErrorDomain.RPC))
 
     def _drop(self, error: VirtError) -> None:
         backend, self._backend = self._backend, None

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from uuid import UUID
 
@@ -88,3 +89,24 @@ def test_an_error_is_as_it_was_for_who_sees_everything(host: Host) -> None:
     text = "Storage source conflict with pool: 'hush-storage_pool'"
     assert told(host, client, text).message == text
     client.close()
+
+
+def test_what_a_client_has_echoed_is_not_looked_through_at_length(host: Host, client: Wire) -> None:
+    words = "".join(f"'{number:05x}'" for number in range(50_000))
+    began = time.process_time()
+    error = told(host, client, words[:60_000], words)
+    longer = told(host, client, words, words)
+    assert time.process_time() - began < 2
+    assert "may not know of" in str(error.message) and "may not know of" in str(longer.message)
+
+
+def test_what_nobody_can_say_in_time_may_be_hidden(host: Host, client: Wire) -> None:
+    answer = host.answer
+
+    def late(procedure: object, args: object) -> object:
+        if procedure is remote.NETWORK_LOOKUP_BY_NAME:
+            raise VirtError.of(ErrorCode.OPERATION_TIMEOUT, "it did not answer in time")
+        return answer(procedure, args)  # type: ignore[arg-type]
+
+    host.answer = late  # type: ignore[method-assign,assignment]
+    assert "may not know of" in str(told(host, client, "network 'lan' has it").message)
