@@ -108,5 +108,5 @@ def test_what_nobody_can_say_in_time_may_be_hidden(host: Host, client: Wire) -> 
             raise VirtError.of(ErrorCode.OPERATION_TIMEOUT, "it did not answer in time")
         return answer(procedure, args)  # type: ignore[arg-type]
 
-    host.answer = late  # type: ignore[method-assign,assignment]
+    host.answer = late  # type: ignore[method-assign]
     assert "may not know of" in str(told(host, client, "network 'lan' has it").message)
