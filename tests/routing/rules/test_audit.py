@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 
 from tests.access.audit.conftest import Log
 from tests.routing.conftest import MakeProxy
+from tests.routing.rules.deciders import WrittenDecider
 from tests.routing.test_login import SlowLogin
 from tests.support.proxy import Proxy, settle
 from tests.support.scripted import LATER, ScriptedDaemon
@@ -26,6 +27,7 @@ from virtproxy.errors import VirtError
 from virtproxy.protocol import remote
 from virtproxy.protocol.errors import ErrorCode
 from virtproxy.protocol.schema import Procedure
+from virtproxy.routing.rules.access import AccessRule
 from virtproxy.routing.rules.audit import AuditRules, AuditStage
 from virtproxy.routing.stages import Request, Stage
 from virtproxy.rpc.client import ClientConnection
@@ -199,6 +201,38 @@ async def test_a_rule_that_hides_a_guest_is_recorded_as_what_it_is(
     assert (record["decision"], record["rule"], record["missing"]) == ("denied", "policy.toml:3 viewer", "domain:read")
     assert record["objects"] == [{"kind": "domain", "name": "web", "uuid": UUID, "owner": "fred"}]
     assert record["error"]["name"] == "NO_DOMAIN"
+
+
+@pytest.mark.parametrize("recorded", ["denials", "writes", "all"])
+@pytest.mark.parametrize("certain", [{}, {("domain", "getattr"): False}])
+@pytest_twisted.ensureDeferred
+async def test_who_asks_for_what_is_hidden_is_recorded_as_denied(
+    audited: Audited, qemu: ScriptedDaemon, recorded: str, certain: dict[tuple[str, str], bool]
+) -> None:
+    qemu.script.answers[remote.DOMAIN_LOOKUP_BY_UUID] = remote.DomainLookupByUuidRet(dom=WEB)
+    qemu.script.answers[remote.DOMAIN_LOOKUP_BY_NAME] = remote.DomainLookupByNameRet(dom=WEB)
+    rule = AccessRule(WrittenDecider(lambda permission, thing: thing.kind == "connect", certain), hides=True)
+    client = await audited.client(recorded, rule)
+    calls = {
+        remote.DOMAIN_GET_INFO: INFO,
+        remote.DOMAIN_SUSPEND: SUSPEND,
+        remote.DOMAIN_LOOKUP_BY_NAME: remote.DomainLookupByNameArgs(name="web"),
+    }
+    for procedure, args in calls.items():
+        assert (await refused(client, procedure, args)).code == ErrorCode.NO_DOMAIN
+        (record,) = audited.records(procedure)
+        assert (record["decision"], record["rule"]) == ("denied", "the test's rule")
+        assert record["missing"].startswith("domain:getattr on") and record["error"]["name"] == "NO_DOMAIN"
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_hidden_is_answered_without_waiting_for_the_disk(audited: Audited, qemu: ScriptedDaemon) -> None:
+    async def never() -> None:
+        await Deferred[None]()
+
+    rule = Rule(Decision(False, "policy.toml:3 viewer", "domain:read"))
+    client = await audited.client("denials", lambda session: rule, rules=AuditRules("virtproxyd", synced=never))
+    assert (await refused(client, remote.DOMAIN_GET_INFO, INFO)).code == ErrorCode.NO_DOMAIN
 
 
 @pytest.mark.parametrize("recorded", ["denials", "writes", "all"])

@@ -198,7 +198,9 @@ class AuditStage(Stage):
         else:
             verdict = self._verdict(request, frame)
             self._recorder.record(self._line(request, verdict, len(frame.raw)))
-        return None if self._rules.synced is None else self._rules.synced()
+        if self._rules.synced is None or _says_absent(frame, request):
+            return None
+        return self._rules.synced()
 
     def _is_denial(self, frame: Frame, request: Request | None) -> bool:
         if request is not None and request.was_questioned:
@@ -347,6 +349,11 @@ def _thing(thing: Any) -> str:
 def _code(frame: Frame) -> int:
     """The code of an error reply, without the rest of it; 0 of anything else."""
     return int.from_bytes(frame.raw[PACKET_MIN : PACKET_MIN + 4], "big") if frame.status == ERROR else 0
+
+
+def _says_absent(frame: Frame, request: Request | None) -> bool:
+    """Whether a rule hides something: the answer comes as fast as where there is nothing, and so no record."""
+    return request is not None and request.was_questioned and frame.status == ERROR and _code(frame) not in DENIALS
 
 
 def _error(frame: Frame, secrets: list[str]) -> str:

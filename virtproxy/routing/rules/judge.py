@@ -133,13 +133,17 @@ class Judge:
         """The thing that the caller means; VirtError as for an absent one if it is not there or must not be seen."""
         directory = self.directory(ref.kind)
         if self.hides and self.decider.always(self.identity, ref.kind, "getattr") is False:
+            await self.note_hidden(Thing(ref.kind, directory.place.driver, directory.place.uri), case)
             raise absent(ref, directory.place)
         within = None if ref.within is None else await self.resolve(ref.within, case)
         known = directory.known(ref)
         if known is None or not await self.sees(known.thing):
             # What is hidden is asked for as what is absent is: it takes as long.
             known = await directory.find(ref, within)
-            if known is None or not await self.sees(known.thing):
+            if known is None:
+                raise absent(ref, directory.place)
+            if not await self.sees(known.thing):
+                await self.note_hidden(known.thing, case)
                 raise absent(ref, directory.place)
         case.known.append(known)
         thing = self.owned(known.thing)
@@ -147,6 +151,13 @@ class Judge:
         return thing
 
     # What may be done
+
+    async def note_hidden(self, thing: Thing, case: Case) -> None:
+        """The thing must not be seen, and the caller is told that there is none: what is recorded is the denial."""
+        case.things.append(self.owned(thing))
+        case.decision = await self.decide("getattr", thing)
+        if case.decision.granted:
+            case.decision = Decision(False, "the guest that it is for is hidden", f"{thing.kind}:getattr")
 
     async def decide(self, permission: str, thing: Thing) -> Decision:
         """Ask for one permission on one thing."""

@@ -33,28 +33,32 @@ async def judge_found(judge: Judge, request: Request, what: About, rules: list[R
     place = judge.directory(ref.kind).place
     if frame.status != OK:
         return error_reply(request.frame, absent(ref, place)) if judge.hides and _says_absent(ref, frame) else frame
-    thing = await found_thing(judge, decoded(request, frame))
     case = Case()
+    thing = await found_thing(judge, decoded(request, frame), case)
     try:
-        if thing is None or not await judge.sees(thing):
+        if thing is not None and not await judge.sees(thing):
+            await judge.note_hidden(thing, case)
+            thing = None
+        if thing is None:
             raise absent(ref, place)
         for rule in rules:
             await judge.require(rule.permission, thing, case)
     except VirtError as refusal:
         request.notes["decision"] = case.decision
+        request.notes["things"] = tuple(case.things) if thing is None else (judge.owned(thing),)
         return error_reply(request.frame, refusal)
     request.notes["things"] = (judge.owned(thing),)
     request.notes["decision"] = case.decision
     return frame
 
 
-async def found_thing(judge: Judge, answer: Any) -> Thing | None:
+async def found_thing(judge: Judge, answer: Any, case: Case) -> Thing | None:
     """The thing that a daemon's answer names; None for a volume in a pool that must not be seen."""
     reference = reference_in(answer)
     within = None
     if isinstance(reference, remote.NonnullStorageVol):
         try:
-            within = await judge.resolve(Ref("storage_pool", "name", reference.pool), Case())
+            within = await judge.resolve(Ref("storage_pool", "name", reference.pool), case)
         except VirtError as error:
             if error.code != ErrorCode.NO_STORAGE_POOL:
                 raise
