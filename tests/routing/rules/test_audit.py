@@ -213,7 +213,7 @@ async def test_who_asks_for_what_is_hidden_is_recorded_as_denied(
     qemu.script.answers[remote.DOMAIN_LOOKUP_BY_NAME] = remote.DomainLookupByNameRet(dom=WEB)
     rule = AccessRule(WrittenDecider(lambda permission, thing: thing.kind == "connect", certain), hides=True)
     client = await audited.client(recorded, rule)
-    calls = {
+    calls: dict[Any, Any] = {
         remote.DOMAIN_GET_INFO: INFO,
         remote.DOMAIN_SUSPEND: SUSPEND,
         remote.DOMAIN_LOOKUP_BY_NAME: remote.DomainLookupByNameArgs(name="web"),
