@@ -256,3 +256,16 @@ def test_a_judgement_is_not_taken_for_one_of_a_call_with_descriptors(setting: Se
         client.sent.clear()
         client.session.call(call)
         assert [frame.status for frame in client.sent] == [status]
+
+
+@pytest.mark.parametrize("reporting", [False, True])
+def test_a_document_that_cannot_be_read_passes_where_rules_only_report(reporting: bool) -> None:
+    decider = WrittenDecider(lambda permission, subject: True)
+    decider.reporting = reporting  # type: ignore[attr-defined]
+    host = Host("open")
+    client = Wire(host, (AccessRule(decider, hides=True, owners=Owners(None, lambda identity: "ann")),), SUBJECT)
+    host.served.clear()
+    call = remote.DomainDefineXmlArgs(xml="<!DOCTYPE domain []><domain><name>a</name></domain>")
+    answer = client.frame(remote.DOMAIN_DEFINE_XML, call)
+    assert (answer.status == OK) is reporting is (remote.DOMAIN_DEFINE_XML in host.served)
+    client.close()

@@ -164,10 +164,10 @@ class Judge:
         asked = self.decider.decide(self.identity, permission, self.owned(thing))
         decision = asked if isinstance(asked, Decision) else await asked
         if decision.pretended:
-            self._report(decision)
+            self.report(decision)
         return decision
 
-    def _report(self, decision: Decision) -> None:
+    def report(self, decision: Decision) -> None:
         """Say once what the rules would refuse, were they not only reporting."""
         said = (decision.missing, decision.rule)
         if said in self._reported or len(self._reported) >= REPORTED_MAX:
@@ -234,7 +234,7 @@ class Judge:
                 asked.close()
                 return None
             if asked.pretended:
-                self._report(asked)
+                self.report(asked)
             if not asked.granted:
                 return False
         return True

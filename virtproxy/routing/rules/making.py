@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from virtproxy.access.decision import Thing
+from virtproxy.access.decision import Decision, Thing
 from virtproxy.access.naming import Naming, NamingError, naming
 from virtproxy.access.objects import About, Ref, text_of
 from virtproxy.access.rules import Rule
@@ -41,7 +41,7 @@ async def judge_making(judge: Judge, request: Request, what: About, rules: list[
     within = next(
         (thing for thing in case.things if thing.kind in ("storage_pool", "network") and thing.kind != kind), None
     )
-    found = _naming(kind, what.made, request.args)
+    found = _named(judge, kind, what, request, case)
     owner = None if judge.owners is None else judge.owners.key(judge.identity)
     new = to_be(place, kind, found, within, owner)
     # libvirt's own rules look at the document alone.
@@ -72,6 +72,18 @@ async def _there(judge: Judge, kind: str, found: Naming, within: Thing | None) -
         if known is not None:
             return judge.owned(known.thing)
     return None
+
+
+def _named(judge: Judge, kind: str, what: About, request: Request, case: Case) -> Naming:
+    """How the thing will be called; not known, where that cannot be read and the rules refuse nothing."""
+    try:
+        return _naming(kind, what.made, request.args)
+    except VirtError as error:
+        if not judge.reports:
+            raise
+        case.decision = Decision(True, "no rule", str(error), pretended=True)
+        judge.report(case.decision)
+        return _UNNAMED
 
 
 def _naming(kind: str, made: str | None, args: Any) -> Naming:
