@@ -19,25 +19,32 @@ from virtproxy.routing.rules.readonly import ReadonlyStage
 from virtproxy.routing.stages import StageMaker
 
 if TYPE_CHECKING:
+    from virtproxy.access.decision import Decider
     from virtproxy.auth.polkit import Authority
 
 
 def stage_makers(plan: Plan, polkit: Authority | None) -> tuple[StageMaker, ...]:
     """Return what each session of the daemon puts between its client and its backends: first the outermost."""
     makers: list[StageMaker] = [*_limits(plan.settings), ReadonlyStage]
-    if polkit is not None and asks_polkit(plan.settings, "access_drivers"):
-        from virtproxy.access.polkit import PolkitDecider
+    decider = _decider(plan, polkit)
+    if decider is not None:
+        # Only a daemon with access rules pays for loading them.
         from virtproxy.routing.rules.access import AccessRule
 
-        makers.append(AccessRule(PolkitDecider(polkit), hides=False))
-    if plan.policy is not None:
-        # Only a daemon with a policy pays for loading it.
-        from virtproxy.routing.rules.access import AccessRule
-
-        access = AccessRule(plan.policy, hides=True, owners=plan.owners)
+        access = AccessRule(decider, hides=plan.policy is not None, owners=plan.owners)
         makers.append(access)
-        makers.extend(document_rules(plan.policy, plan.owners, access))
+        if plan.policy is not None:
+            makers.extend(document_rules(plan.policy, plan.owners, access))
     return tuple(makers)
+
+
+def _decider(plan: Plan, polkit: Authority | None) -> Decider | None:
+    if polkit is None or not asks_polkit(plan.settings, "access_drivers"):
+        return plan.policy
+    from virtproxy.access.both import BothDecider
+    from virtproxy.access.polkit import PolkitDecider
+
+    return PolkitDecider(polkit) if plan.policy is None else BothDecider(plan.policy, PolkitDecider(polkit))
 
 
 def _limits(settings: Settings) -> list[StageMaker]:

@@ -246,7 +246,7 @@ class AccessStage(Stage):
     def _remember(self, judged: _Judged, frame: Frame, case: Case) -> None:
         size = len(frame.raw) - PACKET_MIN
         brief = frame.type == CALL and size <= REMEMBERED_SIZE
-        if not self._judge.hides or not brief or not all(known.valid for known in case.known):
+        if not self._judge.remembers or not brief or not all(known.valid for known in case.known):
             return
         if len(judged) >= REMEMBERED_MAX:
             judged.clear()

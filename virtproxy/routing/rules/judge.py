@@ -86,6 +86,11 @@ class Judge:
         return getattr(self.decider, "reporting", False)
 
     @property
+    def remembers(self) -> bool:
+        """Whether what was granted is granted until it is said to have changed."""
+        return self.hides and not getattr(self.decider, "asks_anew", False)
+
+    @property
     def identity(self) -> Identity:
         """Who is calling, as of now."""
         return self.session.identity
