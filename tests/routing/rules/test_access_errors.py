@@ -110,3 +110,19 @@ def test_what_nobody_can_say_in_time_may_be_hidden(host: Host, client: Wire) -> 
 
     host.answer = late  # type: ignore[method-assign]
     assert "may not know of" in str(told(host, client, "network 'lan' has it").message)
+
+
+def test_what_the_daemon_itself_denies_looks_absent(host: Host, client: Wire) -> None:
+    answer = host.answer
+
+    def denies(procedure: object, args: object) -> object:
+        if procedure is remote.DOMAIN_LOOKUP_BY_NAME and args != remote.DomainLookupByNameArgs(name="none"):
+            raise VirtError.of(ErrorCode.ACCESS_DENIED, "'QEMU' denied access", domain=ErrorDomain.ACCESS)
+        return answer(procedure, args)  # type: ignore[arg-type]
+
+    host.answering = denies
+    for name in ("hush-domain", "none"):
+        with pytest.raises(VirtError) as caught:
+            client.call(remote.DOMAIN_LOOKUP_BY_NAME, remote.DomainLookupByNameArgs(name=name))
+        assert (caught.value.code, caught.value.domain) == (ErrorCode.NO_DOMAIN, ErrorDomain.QEMU)
+        assert caught.value.str2 == f"no domain with matching name '{name}'"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from virtproxy import errors
-from virtproxy.access.decision import Thing
+from virtproxy.access.decision import Decision, Thing
 from virtproxy.access.objects import FAMILY_OF, About, Ref, ref_of, reference_in
 from virtproxy.access.rules import Rule
 from virtproxy.access.things import described
@@ -32,7 +32,7 @@ async def judge_found(judge: Judge, request: Request, what: About, rules: list[R
     ref = what.looked_up(request.args)
     place = judge.directory(ref.kind).place
     if frame.status != OK:
-        return error_reply(request.frame, absent(ref, place)) if judge.hides and _says_absent(ref, frame) else frame
+        return _not_found(judge, request, ref, frame)
     case = Case()
     thing = await found_thing(judge, decoded(request, frame), case)
     try:
@@ -50,6 +50,18 @@ async def judge_found(judge: Judge, request: Request, what: About, rules: list[R
     request.notes["things"] = (judge.owned(thing),)
     request.notes["decision"] = case.decision
     return frame
+
+
+def _not_found(judge: Judge, request: Request, ref: Ref, frame: Frame) -> Frame:
+    """The daemon's error, unless it tells whether there is something that the caller may not see."""
+    if not judge.hides:
+        return frame
+    if error_of(frame).code == ErrorCode.ACCESS_DENIED:
+        # Its own access rules refuse what is there.
+        request.notes["decision"] = Decision(False, "the daemon's own rules", f"{ref.kind}:getattr")
+    elif not _says_absent(ref, frame):
+        return frame
+    return error_reply(request.frame, absent(ref, judge.directory(ref.kind).place))
 
 
 async def found_thing(judge: Judge, answer: Any, case: Case) -> Thing | None:
