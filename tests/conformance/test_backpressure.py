@@ -36,6 +36,10 @@ class Host:
         done = self.lab.run("stat", "-c", "%s", name, check=False)
         return int(done.stdout or 0)
 
+    def allocated(self, name: str) -> int:
+        """How many blocks of a file of the lab have been written; asked without a process, as uploads are quick."""
+        return Path(f"/proc/{self.lab.pid}/root{name}").stat().st_blocks
+
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
@@ -72,7 +76,7 @@ def test_stopped_daemon_of_an_upload(host: Host) -> None:
     host.lab.run("virsh", "-c", URI, "vol-create-as", "images", "copy.img", str(SIZE), "--allocation", "0")
     before = host.proxy.resident_kib()
     client = host.lab.spawn("upload", "virsh", "-c", URI, "vol-upload", "copy.img", "/run/source", "--pool", "images")
-    time.sleep(0.3)
+    wait_until(lambda: host.allocated("/var/lib/libvirt/images/copy.img") > 0, "the first bytes")
     with host.backend.stopped():
         time.sleep(3)
         assert client.alive()

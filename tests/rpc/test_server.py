@@ -133,6 +133,15 @@ def test_a_stuck_lane_leaves_the_other_alone(monkeypatch: pytest.MonkeyPatch) ->
     assert server.served == [1, 3, 2, 4, 6, 5]
 
 
+def test_only_what_goes_on_to_somebody_is_progress() -> None:
+    server = Server()
+    server.connection.dataReceived(PING.raw)
+    assert not server.connection.made_progress()
+    server.calls(1)
+    assert server.connection.made_progress()
+    assert not server.connection.made_progress()
+
+
 def test_many_quick_calls_in_one_piece_are_all_served_in_order() -> None:
     server = Server(max_requests=3)
     server.script.answers[remote.CONNECT_GET_HOSTNAME] = HOSTNAME

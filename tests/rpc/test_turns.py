@@ -15,10 +15,11 @@ from tests.rpc.test_connection import Recording, call, joined
 from tests.rpc.test_transport import ClockedReactor, Far
 from tests.support.memory import MemoryTransport
 from virtproxy.rpc import connection as connection_module
-from virtproxy.rpc.connection import BATCH, TURN_SECONDS
+from virtproxy.rpc.connection import BATCH, REST_SECONDS, TURN_SECONDS
 from virtproxy.rpc.keepalive import PING, PONG
 from virtproxy.rpc.transport import PIECES_AT_ONCE, SocketTransport
-from virtproxy.wire.frame import CALL_WITH_FDS, CONTINUE, OK, STREAM, pack
+from virtproxy.wire.frame import CALL, CALL_WITH_FDS, CONTINUE, OK, STREAM, pack
+from virtproxy.wire.framer import LARGE_MIN
 
 MANY = 100
 
@@ -64,6 +65,30 @@ def test_a_flood_of_pings_is_answered_in_several_turns(ticking: None) -> None:
     assert len(transport.written) == 3 * BATCH * len(PONG.raw)
     turns(connection)
     assert bytes(transport.written) == PONG.raw * MANY
+
+
+def test_who_sends_only_what_goes_nowhere_rests_between_turns(ticking: None) -> None:
+    connection, transport = joined()
+    connection.made_progress = lambda: False  # type: ignore[method-assign]
+    connection.dataReceived(PING.raw * MANY)
+    answered = len(transport.written)
+    turns(connection)
+    connection.clock.advance(REST_SECONDS * 0.9)
+    assert (len(transport.written), transport.paused) == (answered, True)
+    connection.clock.pump([REST_SECONDS] * MANY)
+    assert bytes(transport.written) == PONG.raw * MANY
+    assert not transport.paused
+
+
+def test_a_huge_packet_that_is_kept_is_read_with_rests() -> None:
+    connection, transport = joined()
+    raw = pack(0x20008086, 1, 9999, CALL, 7, OK, bytes(LARGE_MIN)).raw
+    connection.dataReceived(raw[:-8])
+    assert transport.paused
+    connection.clock.advance(REST_SECONDS)
+    assert not transport.paused
+    connection.dataReceived(raw[-8:])
+    assert (serials(connection), transport.paused) == ([7], False)
 
 
 def test_two_clients_take_turns(ticking: None) -> None:

@@ -40,7 +40,7 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = STARTI
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds} s in vain for {what}")
-        time.sleep(0.02)
+        time.sleep(0.005)
 
 
 def first_child(pid: int) -> int | None:

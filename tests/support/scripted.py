@@ -38,6 +38,7 @@ class ScriptedSession:
         self.stream_frames: list[Frame] = []
         self.flow: list[str] = []
         self.lost: str | None = None
+        self.passed_on = 0
 
     def call(self, frame: Frame) -> None:
         """Answer as the script says; what it does not know is an error."""
@@ -45,6 +46,7 @@ class ScriptedSession:
         args = procedure.decode_args(frame)
         self.calls.append((procedure, args))
         self.frames.append(frame)
+        self.passed_on += 1
         try:
             answer = self.script.answers[procedure]
             value = answer(args) if callable(answer) else answer

@@ -52,6 +52,8 @@ class Session:
         # Why its last login failed, which the client is not told.
         self.login_refusal: str | None = None
         self.flags = 0
+        # Packets that went on to a backend.
+        self.passed_on = 0
         self.opening = False
         self.wants_close_event = False
         self._route: Route | None = None
@@ -75,6 +77,7 @@ class Session:
         if family is not None and frame.status == OK:
             backend = self._backends[family]
             if backend is not None:
+                self.passed_on += 1
                 backend.call(frame)
                 return
         try:
@@ -82,6 +85,7 @@ class Session:
             if way is not None and frame.status == OK and not self.opening:
                 backend = self._backends[way[2]]
                 if backend is not None:
+                    self.passed_on += 1
                     self.pipeline.lead(frame, way, backend)
                     return
             self._call_with_thought(frame)
@@ -118,6 +122,7 @@ class Session:
         backend = self._backend_of(procedure.family)
         if procedure.stream is not None:
             self._streams[frame.serial] = (frame, backend)
+        self.passed_on += 1
         backend.call(frame)
 
     def lane(self, frame: Frame) -> int | None:
@@ -138,6 +143,7 @@ class Session:
         """Pass a stream packet to whoever serves the stream; one of no stream is dropped."""
         entry = self._streams.get(frame.serial)
         if entry is not None and entry[0].procedure == frame.procedure:
+            self.passed_on += 1
             entry[1].stream(frame)
         elif self.pipeline.requests:
             self.pipeline.holds(frame)
@@ -147,6 +153,7 @@ class Session:
         entry = self._streams.get(head.serial)
         if entry is None or entry[0].procedure != head.procedure:
             return None
+        self.passed_on += 1
         return entry[1].passage(head)
 
     # Backends

@@ -28,6 +28,9 @@ from virtproxy.wire.limits import PACKET_MAX
 # How long one peer's packets are served before everybody else gets a turn, and how many between looks at the clock.
 TURN_SECONDS = 0.0002
 BATCH = 4
+# How long a peer waits for its next turn that had nothing in its last one but what goes no further: there is no hurry,
+# and the processor has better to do.
+REST_SECONDS = 0.002
 _TURN = "turn"
 _ONLY_TURN: set[object] = {_TURN}
 _clock = time.perf_counter
@@ -78,6 +81,10 @@ class Connection:
         """Where a large packet should go while it still comes; None to receive it whole."""
         return None
 
+    def made_progress(self) -> bool:
+        """Whether anything of what came since this was asked last was of use to somebody else."""
+        return True
+
     def connected(self) -> None:
         """The transport is there."""
 
@@ -118,6 +125,8 @@ class Connection:
             self._go_on()
         elif len(data) >= DIVERT_MIN or not frames:
             self._offer_passage()
+            if self._framer.keeps_large and not self.closed:
+                self._rest()
 
     def _feed(self, data: bytes) -> list[Frame]:
         """Receive the first packets that `data` completes."""
@@ -141,20 +150,25 @@ class Connection:
         while self._framer.rest is not None and not self.closed:
             if _clock() > end or (self._holds and self._holds != _ONLY_TURN):
                 self.hold(_TURN)
-                self._await_turn()
+                self._await_turn(0 if self.made_progress() else REST_SECONDS)
                 return
             self._feed(b"")
         self._offer_passage()
         self.release(_TURN)
 
-    def _await_turn(self) -> None:
-        """Go on in the loop's next turn, unless somebody else holds the peer: then when he lets it go."""
+    def _await_turn(self, seconds: float = 0) -> None:
+        """Go on in the loop's next turn, or later, unless somebody else holds the peer: then when he lets it go."""
         if self._next_turn is None and self._holds == _ONLY_TURN and not self.closed:
-            self._next_turn = self._timers.callLater(0, self._take_turn)
+            self._next_turn = self._timers.callLater(seconds, self._take_turn)
 
     def _take_turn(self) -> None:
         self._next_turn = None
         self._go_on()
+
+    def _rest(self) -> None:
+        """Read no more for a while."""
+        self.hold(_TURN)
+        self._await_turn(REST_SECONDS)
 
     def _offer_passage(self) -> None:
         """A large packet has begun: whoever wants it at once gets it as it comes."""

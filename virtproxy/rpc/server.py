@@ -35,6 +35,9 @@ class ServerSettings:
 class ServerSession(Protocol):
     """What serves a client; none of these may raise."""
 
+    # How many packets went on to whoever serves them.
+    passed_on: int
+
     def call(self, frame: Frame) -> None:
         """Serve a call; it is answered by `ServerConnection.reply` once, now or later."""
 
@@ -81,6 +84,7 @@ class ServerConnection(Connection):
         self._waiting_calls = 0
         self._waiting_bytes = 0
         self._serving_waiting = False
+        self._passed_on = 0
 
     def connected(self) -> None:
         """Open the session that serves this client."""
@@ -99,6 +103,11 @@ class ServerConnection(Connection):
             self._session.stream(frame)
         else:
             self.discard(frame)
+
+    def made_progress(self) -> bool:
+        """Whether any packet since the last look went on to a daemon, and was not just answered or dropped here."""
+        before, self._passed_on = self._passed_on, self._session.passed_on
+        return self._passed_on != before
 
     @property
     def in_flight(self) -> int:

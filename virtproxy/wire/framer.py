@@ -59,6 +59,11 @@ class Framer:
             return self._needed - len(self._fresh)
         return self._needed - len(self._buffer) if self._buffer else self._left
 
+    @property
+    def keeps_large(self) -> bool:
+        """Whether the packet under way is a large one that is kept until it is whole."""
+        return self._needed >= LARGE_MIN and self._sink is None
+
     def add_fds(self, fds: Iterable[int]) -> None:
         """Take descriptors that arrived with the bytes of the next `feed`; the framer owns them."""
         self._fds.extend(fds)
