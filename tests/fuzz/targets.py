@@ -20,6 +20,7 @@ from tests.support.memory import MemoryTransport
 from virtproxy.auth.gate import Gate
 from virtproxy.driver.backend import LocalBackend
 from virtproxy.drivers.test import TestDriver
+from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
 from virtproxy.protocol import remote
 from virtproxy.protocol.schema import decode_error
@@ -130,7 +131,7 @@ class FakeBackend:
     def resume(self) -> None:
         """Nothing was held back."""
 
-    def close(self) -> None:
+    def close(self, error: VirtError | None = None) -> None:
         """Answer nothing more."""
         self.closed = True
         for frame in self.unanswered:

@@ -11,12 +11,14 @@ import pytest_twisted
 
 from tests.routing.conftest import MakeProxy
 from tests.support.proxy import settle
-from tests.support.scripted import ScriptedDaemon
+from tests.support.scripted import LATER, ScriptedDaemon
 from virtproxy.auth.gate import Phase
 from virtproxy.errors import VirtError
 from virtproxy.protocol import remote
 from virtproxy.protocol.errors import ErrorCode
 from virtproxy.protocol.features import Feature
+from virtproxy.routing.session import STRANGE_CALLS_MAX
+from virtproxy.rpc.client import ConnectionClosed
 
 Daemons = dict[str, ScriptedDaemon]
 
@@ -58,6 +60,33 @@ async def test_opening_twice_is_refused_and_drops_the_first(daemons: Daemons, ma
         await client.call(remote.CONNECT_GET_TYPE)
     await settle(proxy.reactor)
     assert daemons["qemu"].script.only.lost is not None
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_owed_when_it_is_opened_anew_is_answered(daemons: Daemons, make_proxy: MakeProxy) -> None:
+    daemons["qemu"].script.answers[remote.CONNECT_GET_TYPE] = lambda args: LATER
+    proxy = make_proxy()
+    client = await proxy.client("qemu:///system")
+    owed = [client.call(remote.CONNECT_GET_TYPE) for _ in range(3)]
+    await settle(proxy.reactor)
+    with pytest.raises(VirtError, match="connection already open"):
+        await client.call(remote.CONNECT_OPEN, remote.ConnectOpenArgs(name="qemu:///system", flags=0))
+    for call in owed:
+        with pytest.raises(VirtError, match="the connection was opened anew"):
+            await call
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_tries_calls_without_end_before_logging_in_is_cut_off(make_proxy: MakeProxy) -> None:
+    proxy = make_proxy(phase=Phase.WAITING)
+    client = await proxy.client()
+    for _ in range(STRANGE_CALLS_MAX):
+        with pytest.raises(VirtError, match="authentication required"):
+            await client.call(remote.CONNECT_GET_TYPE)
+    with pytest.raises((VirtError, ConnectionClosed)):
+        await client.call(remote.CONNECT_GET_TYPE)
+    await settle(proxy.reactor)
+    assert client.closed
 
 
 @pytest_twisted.ensureDeferred

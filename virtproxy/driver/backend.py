@@ -65,6 +65,8 @@ class LocalBackend:
         self._waiting_size = 0
         self._joined = False
         self._closed = False
+        # What the calls that are given up are answered with.
+        self._leaving: VirtError | None = None
 
     def join(self) -> None:
         """Become one of the driver's clients; VirtError if it does not serve the URI."""
@@ -115,11 +117,12 @@ class LocalBackend:
             self._waiting_size -= len(frame.raw)
             self.client.send(frame)
 
-    def close(self) -> None:
-        """Forget the client: cancel its calls, drop its registrations, answer nothing more."""
+    def close(self, error: VirtError | None = None) -> None:
+        """Forget the client: cancel its calls, answered with `error` if there is one, and drop its registrations."""
         if self._closed:
             return
         self._closed = True
+        self._leaving = error
         self._waiting.clear()
         for running in list(self._running):
             running.cancel()
@@ -136,13 +139,17 @@ class LocalBackend:
         except VirtError as error:
             reply = self._error(frame, error)
         except Exception:
-            if self._closed:
-                return
-            _log.failure("driver {name} failed in procedure {number}", name=self.driver.name, number=frame.procedure)
+            if not self._closed:
+                self._log_failure(frame)
             detail = f"driver '{self.driver.name}' failed; its log has the details"
             reply = self._error(frame, internal(detail, self.driver.error_domain))
         if not self._closed:
             self.client.reply(reply, frame)
+        elif self._leaving is not None:
+            self.client.reply(self._error(frame, self._leaving), frame)
+
+    def _log_failure(self, frame: Frame) -> None:
+        _log.failure("driver {name} failed in procedure {number}", name=self.driver.name, number=frame.procedure)
 
     async def _serve(self, frame: Frame) -> Frame:
         try:

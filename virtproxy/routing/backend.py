@@ -67,5 +67,5 @@ class Backend(Protocol):
     def resume(self) -> None:
         """The client can take more."""
 
-    def close(self) -> None:
-        """The session is over: release everything, answer nothing."""
+    def close(self, error: VirtError | None = None) -> None:
+        """The session has no more use for it: release everything; answer what is owed with `error`, or not at all."""

@@ -106,8 +106,9 @@ class Edge:
         session = self._session
         args = _arguments(remote.CONNECT_OPEN, frame)
         if session.primary is not None:
-            session.detach()
-            session.pipeline.abandon(errors.internal("the connection was opened anew"))
+            anew = errors.internal("the connection was opened anew")
+            session.detach(anew)
+            session.pipeline.abandon(anew)
             raise errors.internal("connection already open")
         # Read-only is for good: no later opening takes it back.
         session.flags = args.flags | session.flags & CONNECT_RO

@@ -170,14 +170,17 @@ class RemoteBackend:
         if self._link is not None:
             self._link.release("client")
 
-    def close(self) -> None:
-        """Leave the daemon; nobody waits for answers any more."""
+    def close(self, error: VirtError | None = None) -> None:
+        """Leave the daemon; who still waits for answers gets `error`."""
         self._closed = True
         self._open_link = None
-        self._outstanding.clear()
-        for frame in self._pending:
+        pending, self._pending = self._pending, []
+        for frame in pending:
             ClientConnection.discard(frame)
-        self._pending.clear()
+        owed, self._outstanding = self._outstanding, {}
+        if error is not None:
+            for frame in (*owed.values(), *(frame for frame in pending if frame.type in CALLS)):
+                self._client.reply(error_reply(frame, error), frame)
         if self._link is not None:
             self._link.close()
 

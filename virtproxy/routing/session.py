@@ -29,6 +29,8 @@ from virtproxy.wire.frame import CONTINUE, ERROR, MESSAGE, OK, STREAM, Frame
 from virtproxy.wire.framer import Piece, Sink
 
 _HYPERVISOR = index_of(Family.HYPERVISOR)
+# Calls that a client may try before it logged in; each is an error, and a line of the audit trail where all calls are.
+STRANGE_CALLS_MAX = 100
 
 
 class Session:
@@ -54,6 +56,7 @@ class Session:
         self.flags = 0
         # Packets that went on to a backend.
         self.passed_on = 0
+        self._strange_calls = 0
         self.opening = False
         self.wants_close_event = False
         self._route: Route | None = None
@@ -96,6 +99,9 @@ class Session:
         procedure = procedure_of(frame)
         refusal = self.gate.refuses(procedure)
         if refusal is not None:
+            self._strange_calls += not self.gate.authenticated
+            if self._strange_calls > STRANGE_CALLS_MAX:
+                self.client.close(f"it tried {self._strange_calls} calls without logging in")
             raise refusal
         if self.opening and procedure.edge != "close":
             self._held.append(frame)
@@ -186,13 +192,14 @@ class Session:
         if backend is not None:
             backend.stream(stream_error(call, error))
 
-    def detach(self) -> None:
-        """Give every backend up."""
-        for backend in self.backends:
-            backend.close()
+    def detach(self, error: VirtError | None = None) -> None:
+        """Give every backend up; what they owe is answered with `error`, if the client is still there to read it."""
+        backends = self.backends
         self._backends = [None] * len(FAMILIES)
         self._route = None
         self._streams.clear()
+        for backend in backends:
+            backend.close(error)
 
     def new_backend(self, route: Route, family: Family) -> Backend:
         """A backend for a family of the route, told of the client's present flow."""

@@ -194,7 +194,7 @@ class HostBackend:
     def resume(self) -> None:
         """Nothing waited."""
 
-    def close(self) -> None:
+    def close(self, error: VirtError | None = None) -> None:
         """The client is gone."""
         if self in self.host.backends:
             self.host.backends.remove(self)
