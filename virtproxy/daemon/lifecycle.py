@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from virtproxy import __version__
 from virtproxy.daemon.failure import ExitCode, StartupError, reason
+from virtproxy.daemon.idle import IdleExit
 from virtproxy.daemon.notify import notify
 from virtproxy.daemon.pidfile import PidFile
 from virtproxy.daemon.plan import Plan, check_free
@@ -23,12 +23,12 @@ from virtproxy.daemon.reread import restart_needed
 from virtproxy.daemon.service import Service
 from virtproxy.rpc.reactor import StreamReactor
 
-if TYPE_CHECKING:
-    from twisted.internet.interfaces import IDelayedCall
-
 
 class Lifecycle:
-    """Carries ``plan`` out; ``finish`` is called when the daemon has been idle for the plan's timeout."""
+    """Carries ``plan`` out; ``finish`` is called when the daemon has been idle for the plan's timeout.
+
+    ``idle`` is told of what else must not be cut off, and holds the timeout, which may change.
+    """
 
     _log = Logger()
 
@@ -40,7 +40,7 @@ class Lifecycle:
         self._environ = environ
         self._finish = finish
         self._pid_file = PidFile(plan.pid_file)
-        self._idle: IDelayedCall | None = None
+        self.idle = IdleExit(reactor, plan.timeout, self._leave)
         self.service: Service | None = None
 
     def check(self) -> None:
@@ -54,7 +54,7 @@ class Lifecycle:
         plan = self.plan
         _make_run_dir(plan)
         self._pid_file.acquire()
-        service = Service(plan, self._reactor, self._clients_changed)
+        service = Service(plan, self._reactor, lambda count: self.idle.busy("clients", count))
         try:
             service.open()
         except BaseException:
@@ -75,15 +75,14 @@ class Lifecycle:
             self._log.info("{name} listens on {transport} {address}", name=name, transport=transport, address=address)
         self._log.info("{name} (virtproxy {version}) is ready", name=name, version=__version__)
         notify(self._environ, "READY=1")
-        self._clients_changed(0)
+        self.idle.start()
 
     async def stop(self) -> None:
         """End every client, remove the sockets and the pid file."""
         if self.service is None:
             return
         notify(self._environ, "STOPPING=1")
-        if self._idle is not None and self._idle.active():
-            self._idle.cancel()
+        self.idle.stop()
         await self.service.stop()
         self._pid_file.release()
         self._log.info("{name} ends", name=self.plan.row.name)
@@ -96,22 +95,25 @@ class Lifecycle:
         reloading.addErrback(lambda failure: self._log.failure("the reload failed", failure=failure))
 
     async def _reload(self) -> None:
-        if self.service is not None:
-            await self.service.reload_tls()
-            await self.service.reload_policy()
         settings = self.plan.settings
-        told = await in_threads_of(self._reactor)(lambda: restart_needed(settings))
+        with self.idle.working("reloads"):
+            if self.service is not None:
+                await self.service.reload_tls()
+                await self.service.reload_policy()
+            told = await in_threads_of(self._reactor)(lambda: restart_needed(settings))
         if told is not None:
             self._log.warn("{told}", told=told)
         self._log.info("{name} has reloaded", name=self.plan.row.name)
 
-    def _clients_changed(self, count: int) -> None:
-        """Count down to the end while nobody is there."""
-        if not self.plan.timeout:
-            return
-        if self._idle is not None and self._idle.active():
-            self._idle.cancel()
-        self._idle = None if count else self._reactor.callLater(self.plan.timeout, self._finish)
+    def _leave(self) -> bool:
+        """Be gone for who comes next, unless somebody comes now. The pid file goes in the same moment as the sockets:
+        whoever finds nobody may start a daemon at once.
+        """
+        if self.service is None or not self.service.leave():
+            return False
+        self._pid_file.release()
+        self._finish()
+        return True
 
 
 def _make_run_dir(plan: Plan) -> None:

@@ -6,6 +6,7 @@ Called by ``service`` with what to do for each accepted socket. It must not deci
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Callable, Iterable
 
@@ -63,6 +64,29 @@ class Listeners:
         """Leave new clients waiting in the kernel."""
         for acceptor in self._acceptors:
             acceptor.pause()
+
+    def leave(self) -> bool:
+        """Stop listening, as ``close`` does, unless a client waits to be accepted; False if one does.
+
+        Who comes while this is done is not lost: the files of UNIX sockets are hidden first, so that nobody more
+        can connect, and only then is looked whether somebody has. Sockets that a service manager gave stay in its
+        hands, with who waits there.
+        """
+        if self._anybody_waits():
+            return False
+        hidden = [opened for opened in self._open if opened.hide()]
+        if self._anybody_waits():
+            for opened in hidden:
+                opened.show()
+            return False
+        self.close()
+        return True
+
+    def _anybody_waits(self) -> bool:
+        poll = select.poll()
+        for opened in self._open:
+            poll.register(opened.socket, select.POLLIN)
+        return bool(poll.poll(0))
 
     def close(self) -> None:
         """Stop listening and remove the UNIX sockets."""

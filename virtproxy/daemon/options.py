@@ -14,10 +14,7 @@ from twisted.python import usage
 
 from virtproxy import __version__
 from virtproxy.daemon.catalogue import Kind, Row
-
-# Longer than this and a timer in milliseconds no longer fits libvirt's int.
-TIMEOUT_MAX = 2147483
-
+from virtproxy.daemon.idle import TIMEOUT_MAX
 
 _FLAGS = [
     ["verbose", "v", "log from the level info up"],

@@ -140,6 +140,14 @@ class Service:
             return "The daemon does not speak TLS"
         return await self.certificates.reload_tls()
 
+    def leave(self) -> bool:
+        """Be gone for new clients, at once; False, and nothing has changed, if one is waiting to be accepted."""
+        if not self.listeners.leave():
+            return False
+        if self._metrics_port is not None:
+            self._metrics_port.close()
+        return True
+
     async def stop(self) -> None:
         """Accept nobody more, remove the sockets and say farewell to every client."""
         self.listeners.close()

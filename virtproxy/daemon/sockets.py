@@ -39,10 +39,37 @@ class OpenSocket:
 
     def remove(self) -> None:
         """Remove the file of a UNIX socket if it is still the one that was made here; close the socket."""
-        endpoint = self.endpoint
-        if self.inode is not None and isinstance(endpoint, UnixEndpoint) and _inode(endpoint.path) == self.inode:
-            os.unlink(endpoint.path)
+        if isinstance(self.endpoint, UnixEndpoint):
+            for path in (self.endpoint.path, _hidden(self.endpoint.path)):
+                if self._made(path):
+                    os.unlink(path)
         self.socket.close()
+
+    def hide(self) -> bool:
+        """Let nobody connect any more who is not waiting already; False if there is no file that may be moved."""
+        return isinstance(self.endpoint, UnixEndpoint) and self._move(self.endpoint.path, _hidden(self.endpoint.path))
+
+    def show(self) -> bool:
+        """Let clients connect again after ``hide``."""
+        return isinstance(self.endpoint, UnixEndpoint) and self._move(_hidden(self.endpoint.path), self.endpoint.path)
+
+    def _move(self, source: str, target: str) -> bool:
+        if not self._made(source):
+            return False
+        try:
+            os.rename(source, target)
+        except OSError:
+            return False
+        return True
+
+    def _made(self, path: str) -> bool:
+        """Whether ``path`` is the file that was made here."""
+        return self.inode is not None and _inode(path) == self.inode
+
+
+def _hidden(path: str) -> str:
+    """Where the file of a socket is while its daemon makes up its mind whether to end."""
+    return f"{path}.leaving"
 
 
 def _inode(path: str) -> tuple[int, int] | None:
