@@ -3,65 +3,20 @@
 """Writes the files by which polkit knows libvirt's actions, for a host that has none of libvirt's own packages.
 
 An administrator runs it, and a package's build does: python3 conf/polkit/write_actions.py /usr/share/polkit-1/actions
-The files have the names that libvirt's own have (Debian: libvirt-daemon-system), because polkit takes an action from
-one file only: a file that is there is left as it is.
+A file that is there is left as it is. "virtproxy install" does the same, and more.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from xml.sax.saxutils import escape
 
-from virtproxy.access.acl import KINDS, LOGIN_ACTIONS
-
-_LOGINS = {
-    "org.libvirt.unix.monitor": "watch the virtual machines of this host",
-    "org.libvirt.unix.manage": "manage the virtual machines of this host",
-}
-_HEAD = """<?xml version="1.0" encoding="UTF-8"?>
-<!DOCTYPE policyconfig PUBLIC "-//freedesktop//DTD polkit Policy Configuration 1.0//EN"
- "http://www.freedesktop.org/software/polkit/policyconfig-1.dtd">
-<!-- Written by virtproxy's write_actions.py: change rules in /etc/polkit-1/rules.d, not this file. -->
-<policyconfig>
-  <vendor>virtproxy</vendor>
-"""
-_ACTION = """  <action id="{action}">
-    <description>{description}</description>
-    <message>It needs permission to {what}</message>
-    <defaults>
-      <allow_any>{default}</allow_any>
-      <allow_inactive>{default}</allow_inactive>
-      <allow_active>{default}</allow_active>
-    </defaults>
-  </action>
-"""
-
-
-def document(actions: Mapping[str, tuple[str, str]]) -> str:
-    """The file of these actions: by name, what each lets somebody do and polkit's default for it."""
-    parts = [
-        _ACTION.format(action=action, description=escape(what.capitalize()), what=escape(what), default=default)
-        for action, (what, default) in actions.items()
-    ]
-    return f"{_HEAD}{''.join(parts)}</policyconfig>\n"
-
-
-def files() -> dict[str, str]:
-    """The files by name."""
-    logins = {action: (_LOGINS[action], default) for action, default in LOGIN_ACTIONS.items()}
-    rules = {
-        kind.action(name): (f"use {name.replace('_', ' ')} on a {kind.name.replace('_', ' ')}", "yes" if free else "no")
-        for kind in KINDS.values()
-        for name, free in kind.permissions.items()
-    }
-    return {"org.libvirt.unix.policy": document(logins), "org.libvirt.api.policy": document(rules)}
+from virtproxy.access.polkit_actions import action_files
 
 
 def main(directory: Path) -> int:
     """Write what is missing; return the exit status."""
-    for name, text in files().items():
+    for name, text in action_files().items():
         try:
             with open(directory / name, "x", encoding="utf-8") as file:
                 file.write(text)

@@ -13,13 +13,14 @@ import sys
 from types import ModuleType
 
 from virtproxy import __version__
-from virtproxy.cli import audit, demo, pki, policy, user
+from virtproxy.cli import audit, demo, install, pki, policy, user
 from virtproxy.cli.output import CommandError, complain
 
 PROGRAM = "virtproxy"
 SUBCOMMANDS: dict[str, tuple[ModuleType, str]] = {
     "audit": (audit, "verify and read the audit log"),
     "demo": (demo, "start virtproxyd with the test driver and talk to it"),
+    "install": (install, "lay down units, configuration, polkit and SASL files, and remove them"),
     "policy": (policy, "check a policy, and ask it who may do what"),
     "user": (user, "say who may log in by a password (SASL)"),
     "pki": (pki, "make, renew, revoke and check the certificates that TLS needs"),
@@ -28,6 +29,7 @@ EXAMPLES = """\
 examples:
   virtproxy demo                     show it at work, stay up until Ctrl-C
   virtproxy demo --once --port 0     the same on a free port, and end
+  virtproxy install --dry-run        what it takes to run virtproxyd under systemd
   virtproxy user add joe             let joe log in by a password
   virtproxy pki --help               how to make a CA and certificates
   virtproxy policy --help            who may do what, and why
