@@ -58,6 +58,12 @@ def test_a_users_own_daemons(tmp_path: Path) -> None:
     assert path("qemu:///session", uid=7, HOME="/h") == "/h/.cache/libvirt/libvirt-sock"
 
 
+def test_whose_the_test_driver_and_an_empty_uri_are(run: Path) -> None:
+    for uri in ("test:///default", "test+unix:///default", ""):
+        assert path(uri, uid=7, XDG_RUNTIME_DIR="/x") == "/x/libvirt/libvirt-sock"
+        assert path(uri, XDG_RUNTIME_DIR="/x") == f"{run}/libvirt-sock"
+
+
 def test_root_has_no_session(run: Path) -> None:
     assert path("qemu:///session", XDG_RUNTIME_DIR="/x") == f"{run}/virtqemud-sock"
 
@@ -74,4 +80,6 @@ def test_a_users_missing_daemon_can_be_started(tmp_path: Path) -> None:
         parse("qemu:///session"), readonly=False, environ={**places_of, "LIBVIRT_AUTOSTART": "0"}, uid=7
     )
     assert kept.daemon is None
+    chosen = {**places_of, "VIRTD_PATH": "/nowhere"}
+    assert local_socket(parse("qemu:///session"), readonly=False, environ=chosen, uid=7).daemon is None
     assert found("qemu:///system", LIBVIRTD_PATH=str(tmp_path)).daemon is None

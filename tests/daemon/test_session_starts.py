@@ -17,6 +17,8 @@ pytestmark = [pytest.mark.programs("libvirtd", "virsh", "unshare")]
 
 # In a user namespace without a mapping nobody is root, so every daemon in it is a user's own.
 NOBODY = ("unshare", "--user") if os.geteuid() == 0 else ()
+USER_ID = 54321  # that no account has
+AS_USER = ("setpriv", f"--reuid={USER_ID}", f"--regid={USER_ID}", "--clear-groups")
 # A session libvirtd has one socket, under the old name.
 VIRTQEMUD = """#!/bin/sh
 echo $$ > {place}/virtqemud.pid
@@ -65,6 +67,44 @@ def test_the_daemon_is_started_for_the_first_client(place: Path) -> None:
         if started.exists():
             end(int(started.read_text()))
         daemon.stop()
+
+
+def test_many_clients_share_one_start(place: Path) -> None:
+    """Fewer threads than clients are enough, and all hear what came of it."""
+    (place / "bin").mkdir()
+    (place / "bin/virtqemud").write_text(f"#!/bin/sh\necho x >> {place}/starts\nsleep 0.5\nexit 3\n")
+    (place / "bin/virtqemud").chmod(0o755)
+    environ = environment(place, PATH=f"{place}/bin:{os.environ['PATH']}")
+    daemon = DaemonProcess(place, ("-v",), command=(*NOBODY, *COMMAND), environ=environ)
+    daemon.wait_for("is ready")
+    uri = f"qemu+unix:///session?socket={place}/run/libvirt/libvirt-sock"
+    clients = [subprocess.Popen(["virsh", "-c", uri, "uri"], stderr=subprocess.PIPE, text=True) for _ in range(12)]
+    said = [client.communicate(timeout=25)[1] for client in clients]
+    assert all("virtqemud ended at once (exit status 3)" in text for text in said)
+    assert (place / "starts").read_text().count("x") < 12
+    assert daemon.stop() == 0
+    assert "Traceback" not in daemon.said()
+
+
+@pytest.mark.root
+@pytest.mark.programs("setpriv")
+def test_a_users_daemon_serves_that_user_only(place: Path) -> None:
+    """Even where the socket lets everybody knock."""
+    place.chmod(0o755)
+    os.chown(place, USER_ID, USER_ID)
+    text = f'unix_sock_dir = "{place}"\nunix_sock_rw_perms = "0777"\n'
+    (place / "d.conf").write_text(text)
+    daemon = DaemonProcess(place, ("-v", "-f", str(place / "d.conf")), command=(*AS_USER, *COMMAND))
+    daemon.wait_for("is ready")
+    uri = f"test+unix:///default?socket={place}/libvirt-sock"
+    own, other = (
+        subprocess.run([*words, "virsh", "-c", uri, "list", "--name"], capture_output=True, text=True, timeout=25)
+        for words in (AS_USER, ())
+    )
+    assert (own.returncode, own.stdout.split()) == (0, ["test"])
+    assert other.returncode == 1
+    daemon.wait_for("client 2 is refused: this daemon serves its own user only; it is .*root")
+    assert daemon.stop() == 0
 
 
 def test_a_daemon_that_does_not_start_is_said(place: Path) -> None:

@@ -10,12 +10,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from virtproxy.rpc import session_daemon
-from virtproxy.rpc.session_daemon import ConnectError, connect
+from virtproxy.rpc.session_daemon import ConnectError, connect, find_daemon
 
 # Listens, says its pid and arguments to each client, and ends with the third.
 DAEMON = """#!{python}
@@ -74,7 +75,47 @@ def test_a_missing_daemon_is_started_once(place: Path) -> None:
     assert (place / "log").read_text() == "--timeout=120\n"
 
 
-def test_a_daemon_that_fails_is_named(place: Path) -> None:
+def test_two_threads_start_it_once(place: Path) -> None:
+    where = daemon(place, 8)
+    with ThreadPoolExecutor(8) as threads:
+        clients = list(threads.map(lambda number: connect(*where), range(8)))
+    answers = {client.recv(100) for client in clients}
+    for client in clients:
+        client.close()
+    assert len(answers) == 1
+    assert (place / "log").read_text() == "--timeout=120\n"
+
+
+# The first two find that somebody holds the pid file.
+LATE = """#!/bin/sh
+echo started >> {place}/starts
+[ $(wc -l < {place}/starts) -gt 2 ] || exit 1
+exec {program} "$@"
+"""
+
+
+def test_a_daemon_whose_predecessor_is_still_ending(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_daemon, "RESTART_PAUSE", 0.01)
+    path, program = daemon(place, 1)
+    (place / "late").write_text(LATE.format(place=place, program=program))
+    (place / "late").chmod(0o755)
+    with connect(path, str(place / "late")) as client:
+        assert int(client.recv(100)) > 0
+
+
+def test_where_programs_are_looked_for(place: Path) -> None:
+    for name in ("one", "two"):
+        (place / name).mkdir()
+        (place / name / "virttestd").touch(mode=0o700)
+    one, two = str(place / "one"), str(place / "two")
+    assert find_daemon("virttestd", {"PATH": one}) == f"{one}/virttestd"
+    assert find_daemon("virttestd", {"PATH": one, "LIBVIRTD_PATH": two}) == f"{two}/virttestd"
+    assert find_daemon("virttestd", {"LIBVIRTD_PATH": two, "VIRTD_PATH": one}) == f"{one}/virttestd"
+    assert find_daemon("virttestd", {"PATH": one, "VIRTD_PATH": str(place)}) is None
+
+
+def test_a_daemon_that_fails_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_daemon, "RESTART_PAUSE", 0.01)
     with pytest.raises(ConnectError, match=r"/bin/false ended at once \(exit status 1\)"):
         connect(str(place / "sock"), "/bin/false")
 

@@ -7,6 +7,7 @@ from there on ``rpc`` and ``routing`` have it. It must not read the configuratio
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -28,7 +29,7 @@ from virtproxy.daemon.plan import Plan
 from virtproxy.daemon.policy_file import policy_file
 from virtproxy.daemon.polkit import polkit_authority
 from virtproxy.daemon.rules import stage_makers
-from virtproxy.daemon.session_starts import start_daemon
+from virtproxy.daemon.session_starts import SessionStarts
 from virtproxy.daemon.watched import Watched
 from virtproxy.identity import Identity
 from virtproxy.routing.router import Router
@@ -68,7 +69,7 @@ class Service:
         # Clients and backends share it; only listening sockets and timers are the reactor's own.
         self._poller = Poller(reactor, settings.number("busy_poll_us"))
         # A system's daemons are the administrator's to start; a user's are started when they are needed.
-        start = None if plan.places.is_system else start_daemon
+        start = None if plan.places.is_system else SessionStarts().start
         self._router = Router(self._poller, plan.places.mode, plan.backends, local_drivers(plan.row), start)
         self._settings = ServerSettings(
             max_requests=settings.number("max_client_requests"),
@@ -209,6 +210,9 @@ class Service:
         if isinstance(endpoint, UnixEndpoint):
             auth = "auth_unix_ro" if endpoint.readonly else "auth_unix_rw"
             identity = identity_of_unix(sock, endpoint.readonly)
+            if not self._plan.places.is_system and identity.uid != os.geteuid():
+                self._somebody_else(number, sock, identity.describe())
+                return
             self._begin(number, sock, self._connection(number, auth, identity), identity.describe())
             return
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -218,6 +222,14 @@ class Service:
             self._begin(number, sock, self._connection(number, "auth_tcp", identity), peer)
         else:
             self._serve_tls(number, sock, peer)
+
+    def _somebody_else(self, number: int, sock: socket.socket, peer: str) -> None:
+        """A user's own daemon serves that user, whatever the mode of its socket is."""
+        why = "this daemon serves its own user only"
+        self._log.warn("client {number} is refused: {why}; it is {peer}", number=number, why=why, peer=peer)
+        self._turned_away(number, "unix", peer, why)
+        sock.close()
+        self._left(number)
 
     def _begin(self, number: int, sock: socket.socket, protocol: StreamProtocol, peer: str) -> None:
         SocketTransport(self._poller, sock, protocol).start()

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Starts a user's own driver daemons for a session proxy, as libvirt's client library does for its user.
 
-``service`` gives it to the router in session mode. It runs in a thread, because it waits for a lock and a process.
+``service`` gives it to the router in session mode. It works in a thread, because it waits for a lock and a process;
+one thread a daemon, however many clients want it.
 """
 
 from __future__ import annotations
@@ -9,18 +10,44 @@ from __future__ import annotations
 import os
 import socket
 
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
 from virtproxy import errors
+from virtproxy.errors import VirtError
 from virtproxy.routing.families import daemon_of
 from virtproxy.rpc.session_daemon import ConnectError, connect, find_daemon, may_start
 
 
-async def start_daemon(driver: str, path: str) -> socket.socket:
-    """Return a socket connected to the daemon of ``driver``, started if it must be.
+class SessionStarts:
+    """The starts that are under way, and who waits for them."""
 
-    Raises VirtError that says why it cannot be reached.
-    """
+    def __init__(self) -> None:
+        # By socket path: those who came while its daemon was being started.
+        self._waiting: dict[str, list[Deferred[None]]] = {}
+
+    async def start(self, driver: str, path: str) -> socket.socket:
+        """Return a socket connected to the daemon of ``driver``, started if it must be.
+
+        Raises VirtError that says why it cannot be reached; to all who wait for the same start.
+        """
+        while path in self._waiting:
+            turn: Deferred[None] = Deferred()
+            self._waiting[path].append(turn)
+            await turn
+        self._waiting[path] = []
+        try:
+            sock = await _connected(driver, path)
+        except VirtError as error:
+            for turn in self._waiting.pop(path):
+                turn.errback(error)
+            raise
+        for turn in self._waiting.pop(path):
+            turn.callback(None)
+        return sock
+
+
+async def _connected(driver: str, path: str) -> socket.socket:
     program = find_daemon(daemon_of(driver), os.environ) if may_start(os.environ) else None
     try:
         return await deferToThread(connect, path, program)

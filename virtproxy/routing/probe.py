@@ -8,12 +8,12 @@ file system and never connects.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 
 from virtproxy.errors import VirtError
 from virtproxy.protocol.errors import ErrorCode
 from virtproxy.routing.families import daemon_of
+from virtproxy.rpc.session_daemon import find_daemon
 
 SYSTEM_ORDER = ("xen", "qemu", "lxc", "vbox", "bhyve", "vz")
 SESSION_ORDER = ("qemu", "vbox")
@@ -32,7 +32,7 @@ def default_uri(mode: str, socket_of: Callable[[str], str | None]) -> str:
             return f"{driver}:///{mode}"
     if mode == "session":
         for driver in order:
-            if shutil.which(daemon_of(driver)):
+            if find_daemon(daemon_of(driver), os.environ):
                 return f"{driver}:///{mode}"
     raise VirtError.of(
         ErrorCode.NO_CONNECT,

@@ -16,6 +16,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping
 
@@ -23,6 +24,12 @@ from collections.abc import Iterator, Mapping
 IDLE_TIMEOUT = 120
 START_LIMIT = 30.0
 _POLL_INTERVAL = 0.02
+# A daemon that finds the pid file of one that is about to end ends with this; then it is started again.
+_PID_FILE_HELD = 1
+_STARTS_MAX = 3
+RESTART_PAUSE = 0.5
+# The lock on a file keeps other processes out, but not other threads of this one.
+_thread_locks: dict[str, threading.Lock] = {}
 # Daemons of ours that still run, or have not been looked after since they ended.
 _started: list[subprocess.Popen[bytes]] = []
 _NOT_LISTENING = (errno.ENOENT, errno.ECONNREFUSED)
@@ -35,9 +42,9 @@ class ConnectError(Exception):
 def find_daemon(name: str, environ: Mapping[str, str]) -> str | None:
     """Return the path of a daemon's program, or None where it is not installed.
 
-    LIBVIRTD_PATH, as the client library has it, is a directory that replaces all others.
+    VIRTD_PATH, or else LIBVIRTD_PATH, is a directory that replaces all others (seen of the client library 9.0.0).
     """
-    chosen = environ.get("LIBVIRTD_PATH")
+    chosen = environ.get("VIRTD_PATH") or environ.get("LIBVIRTD_PATH")
     places = chosen or os.pathsep.join((environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
     return shutil.which(name, path=places)
 
@@ -85,29 +92,33 @@ def _why_not(path: str, error: OSError) -> str:
 
 @contextlib.contextmanager
 def _start_lock(path: str, program: str) -> Iterator[None]:
-    directory = os.path.dirname(path)
-    try:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-        fd = os.open(os.path.join(directory, f"{program}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise ConnectError(f"cannot start {program}: '{error.filename}': {error.strerror}") from error
-    try:
-        fcntl.lockf(fd, fcntl.LOCK_EX, 1)
-        yield
-    finally:
-        os.close(fd)
+    lock = os.path.join(os.path.dirname(path), f"{program}.lock")
+    with _thread_locks.setdefault(lock, threading.Lock()):
+        try:
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ConnectError(f"cannot start {program}: '{error.filename}': {error.strerror}") from error
+        try:
+            fcntl.lockf(fd, fcntl.LOCK_EX, 1)
+            yield
+        finally:
+            os.close(fd)
 
 
 def _start_and_connect(path: str, daemon: str) -> socket.socket:
     with contextlib.suppress(OSError):
         return _connect(path)  # somebody else started it while we waited for the lock
-    process = _start(daemon)
+    process, starts = _start(daemon), 1
     deadline = time.monotonic() + START_LIMIT
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError):
             return _connect(path)
         if process.poll():
-            raise ConnectError(f"{daemon} ended at once (exit status {process.returncode}): run it to see why")
+            if process.returncode != _PID_FILE_HELD or starts == _STARTS_MAX:
+                raise ConnectError(f"{daemon} ended at once (exit status {process.returncode}): run it to see why")
+            time.sleep(RESTART_PAUSE)
+            process, starts = _start(daemon), starts + 1
         time.sleep(_POLL_INTERVAL)
     raise ConnectError(f"{daemon} was started but does not listen on '{path}' after {START_LIMIT:.0f} seconds")
 
