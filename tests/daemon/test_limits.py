@@ -154,9 +154,9 @@ def grows_by(daemon: DaemonProcess, action: Callable[[], None]) -> int:
 
 
 def test_strangers_that_read_nothing_are_kept_little_for(place: Path) -> None:
-    """Twenty of them, sending calls that are refused for as long as they are read from."""
+    """Twenty of them, asking how to log in for as long as they are read from."""
     daemon = started_for_strangers(place)
-    data = remote.CONNECT_GET_TYPE.call_frame(1, None).raw * 5000
+    data = remote.AUTH_LIST.call_frame(1, None).raw * 5000
     strangers: dict[socket.socket, int] = {}
 
     def flood() -> None:
