@@ -45,6 +45,15 @@ class Identity:
         """Whether it is a process of this host that is known for good: what polkit can be asked about."""
         return bool(self.pid) and self.process_start_time is not None and self.uid is not None
 
+    @property
+    def subject(self) -> str:
+        """Who it is, in the words of a policy: "sasl:joe", "x509:CN=...", "user:joe"; "anonymous" if nobody knows."""
+        known = (("sasl", self.sasl_user), ("x509", self.x509_dname), ("user", self.user_name))
+        words = [f"{kind}:{name}" for kind, name in known if name is not None]
+        if self.uid is not None and self.user_name is None:
+            words.append(f"uid:{self.uid}")
+        return ", ".join(words) or "anonymous"
+
     def describe(self) -> str:
         """One phrase for logs and audit: who, and over what."""
         parts = []
@@ -57,3 +66,14 @@ class Identity:
             parts.append(f"uid {self.uid}{name}, pid {self.pid}")
         where = f" from {self.address}" if self.address else ""
         return f"{', '.join(parts) or 'anonymous'} over {self.transport}{where}"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A client of the daemon before it has a session: its number and who it is so far.
+
+    What is logged about a client says whom by ``client=``, which is one of these or the session itself.
+    """
+
+    number: int
+    identity: Identity

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
+import pwd
 import re
 import signal
 import socket
@@ -301,3 +303,25 @@ def test_at_rest_it_is_small(place: Path) -> None:
     resident = int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0])
     assert resident <= 60 * 1024
     assert daemon.stop() == 0
+
+
+def test_hangup_opens_the_log_again(place: Path) -> None:
+    daemon = started(place, f'log_outputs = "2:stderr 2:json:{place}/log"\n')
+    (place / "log").rename(place / "log.1")
+    os.kill(daemon.pid, signal.SIGHUP)
+    daemon.wait_for("has reloaded")
+    assert "is ready" in (place / "log.1").read_text()
+    messages = [json.loads(line)["message"] for line in (place / "log").read_text().splitlines()]
+    assert messages == ["virtproxyd has reloaded"]
+    assert daemon.stop() == 0
+
+
+def test_a_line_says_whom_it_is_about(place: Path) -> None:
+    daemon = started(place, f'log_filters = "1:service"\nlog_outputs = "1:json:{place}/log 2:stderr"\n')
+    virsh(place, "uri")
+    assert daemon.stop() == 0
+    lines = map(json.loads, (place / "log").read_text().splitlines())
+    about = [line for line in lines if "subject" in line]
+    found = [(line["connection"], line["subject"], line["message"].split(":")[0]) for line in about]
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert found == [(1, f"user:{user}", "client 1 connected"), (1, f"user:{user}", "client 1 is gone")]

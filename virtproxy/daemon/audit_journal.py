@@ -7,13 +7,16 @@ when it does not take it at once, which is said. Nothing here waits.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
+import time
 from collections.abc import Callable
 
 from virtproxy.access.audit.choose import object_text, result_text, subject_text
 from virtproxy.daemon.journal import JOURNAL_SOCKET, Journal
+from virtproxy.daemon.log_entry import Entry
 from virtproxy.daemon.log_settings import Level
 
 SYSLOG_SOCKET = "/dev/log"
@@ -90,14 +93,15 @@ class Anchors:
         """Leave one: ``virtproxy audit verify --anchor NUMBER:LINK`` compares it."""
         text = f"audit anchor {number}:{link}"
         if self._journal is not None:
-            self._journal.write(Level.INFO, "virtproxy.audit", text)
+            with contextlib.suppress(OSError):  # the next one may get there
+                self._journal.write(Entry(Level.INFO, "virtproxy.audit", time.time(), text))
             return
         try:
             self._socket.sendto(
                 f"<{_SYSLOG_PRIORITY}>{self._daemon}[{os.getpid()}]: {text}".encode(), self._syslog_path
             )
         except OSError:
-            return  # the next one may get there
+            return
 
     def close(self) -> None:
         """Close the sockets."""

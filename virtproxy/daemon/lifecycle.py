@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -23,22 +24,32 @@ from virtproxy.daemon.reread import restart_needed
 from virtproxy.daemon.service import Service
 from virtproxy.rpc.reactor import StreamReactor
 
+if TYPE_CHECKING:
+    from virtproxy.daemon.log import DaemonLog
+
 
 class Lifecycle:
     """Carries ``plan`` out; ``finish`` is called when the daemon has been idle for the plan's timeout.
 
-    ``idle`` is told of what else must not be cut off, and holds the timeout, which may change.
+    ``idle`` is told of what else must not be cut off, and holds the timeout, which may change. So may ``log``, the
+    daemon's.
     """
 
     _log = Logger()
 
     def __init__(
-        self, plan: Plan, reactor: StreamReactor, environ: Mapping[str, str], finish: Callable[[], None]
+        self,
+        plan: Plan,
+        reactor: StreamReactor,
+        environ: Mapping[str, str],
+        finish: Callable[[], None],
+        log: DaemonLog | None = None,
     ) -> None:
         self.plan = plan
         self._reactor = reactor
         self._environ = environ
         self._finish = finish
+        self.log = log
         self._pid_file = PidFile(plan.pid_file)
         self.idle = IdleExit(reactor, plan.timeout, self._leave)
         self.service: Service | None = None
@@ -54,7 +65,7 @@ class Lifecycle:
         plan = self.plan
         _make_run_dir(plan)
         self._pid_file.acquire()
-        service = Service(plan, self._reactor, lambda count: self.idle.busy("clients", count))
+        service = Service(plan, self._reactor, lambda count: self.idle.busy("clients", count), self.log)
         try:
             service.open()
         except BaseException:
@@ -89,6 +100,8 @@ class Lifecycle:
 
     def reload_asked(self) -> None:
         """SIGHUP: read again what can be taken over while clients are connected, and say what cannot."""
+        if self.log is not None:
+            self.log.reopen()
         if self.service is not None and self.service.audit is not None:
             self.service.audit.reload()
         reloading = Deferred.fromCoroutine(self._reload())

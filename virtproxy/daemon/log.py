@@ -1,149 +1,139 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Where log messages go: stderr, a file, syslog or the journal, each from a level up.
+"""The log of a daemon: which messages, and where they go, now and when somebody changes that while it runs.
 
-``run`` calls ``start_logging``; under twistd, whose own log goes on, ``add_outputs``. Everything else in the
-project only uses ``twisted.logger``. It must not block and must not fail a daemon that cannot log.
+``run`` calls ``start_logging``; under twistd, whose own log goes on, ``add_logging``. Everything else in the project
+only uses ``twisted.logger``, with ``client=`` where a message is about one. It must not block, and must not fail a
+daemon that cannot log.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections import Counter
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from twisted.logger import (
-    ILogObserver,
-    LogEvent,
-    LogLevel,
-    eventAsText,
-    formatEvent,
-    globalLogBeginner,
-    globalLogPublisher,
-)
+from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, globalLogBeginner, globalLogPublisher
 from zope.interface import implementer
 
-from virtproxy.daemon.failure import ExitCode, StartupError, reason
-from virtproxy.daemon.journal import JOURNAL_SOCKET, Journal
-from virtproxy.daemon.log_settings import Filter, Level, LogSettings, Output
+from virtproxy import errors
+from virtproxy.daemon.failure import ExitCode, StartupError
+from virtproxy.daemon.journal import JOURNAL_SOCKET
+from virtproxy.daemon.log_entry import LEVELS, entry_of
+from virtproxy.daemon.log_settings import Level, LogSettingError, LogSettings, Output, filters_of, outputs_of
+from virtproxy.daemon.log_writers import OutputError, Writer, writer
 
-# Takes a level, the module and the text of one message.
-Write = Callable[[Level, str, str], None]
-
-_LEVELS = {
-    LogLevel.debug: Level.DEBUG,
-    LogLevel.info: Level.INFO,
-    LogLevel.warn: Level.WARNING,
-    LogLevel.error: Level.ERROR,
-    LogLevel.critical: Level.ERROR,
-}
-
-# A client chooses some of what is logged: it must not be able to forge lines or drive a terminal.
-_CONTROL = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)]}
-# What some take for the end of a line as well.
-_CONTROL |= {code: f"\\u{code:04x}" for code in (0x2028, 0x2029)}
+# How many modules' levels are remembered: there are fewer, and strangers' names must not fill the memory.
+_MODULES_MAX = 4096
 
 
 @implementer(ILogObserver)
-class LogOutput:
-    """Passes on what the settings let through to one place."""
+class DaemonLog:
+    """Passes on what the settings let through to every output.
 
-    def __init__(self, settings: LogSettings, level: Level, write: Write) -> None:
-        self._default = settings.level
+    ``default`` is where a daemon logs that nobody told where, None for nowhere. ``dropped`` counts messages that were
+    lost, by the kind of the output. Raises OutputError.
+    """
+
+    _log = Logger()
+
+    def __init__(self, settings: LogSettings, name: str, default: Output | None) -> None:
+        self._name = name
+        self._default = default
+        self._level = settings.level
         self._filters = settings.filters
-        self._level = level
-        self._write = write
+        # The level from which each module is logged, by its name.
+        self._thresholds: dict[str, Level] = {}
+        self.dropped: Counter[str] = Counter()
+        self._writers: list[tuple[Output, Writer]] = self._opened(settings.outputs)
+
+    def _opened(self, outputs: tuple[Output, ...]) -> list[tuple[Output, Writer]]:
+        if not outputs and self._default is not None:
+            outputs = (self._default,)
+        opened: list[tuple[Output, Writer]] = []
+        try:
+            for output in outputs:
+                opened.append((output, writer(output, self._name)))
+        except BaseException:
+            for _, one in opened:
+                one.close()
+            raise
+        return opened
 
     def __call__(self, event: LogEvent) -> None:
         """Log one event; what goes wrong on the way is nobody's failure."""
-        level = _LEVELS.get(event.get("log_level", LogLevel.info), Level.INFO)
-        if level < self._level:
-            return
+        level = LEVELS.get(event.get("log_level", LogLevel.info), Level.INFO)
         module = str(event.get("log_namespace", "-"))
-        if level < _threshold(module, self._filters, self._default):
+        if level < self._threshold(module):
             return
-        with contextlib.suppress(OSError, ValueError):
-            self._write(level, module, text_of(event))
+        entry = None
+        for output, one in self._writers:
+            if level < output.level:
+                continue
+            entry = entry or entry_of(event, level, module)
+            try:
+                one.write(entry)
+            except (OSError, ValueError):
+                self.dropped[output.kind] += 1
 
+    def _threshold(self, module: str) -> Level:
+        known = self._thresholds.get(module)
+        if known is None:
+            fits = (entry.level for entry in self._filters if fnmatchcase(module, entry.pattern))
+            known = next(fits, self._level)
+            if len(self._thresholds) >= _MODULES_MAX:
+                self._thresholds.clear()
+            self._thresholds[module] = known
+        return known
 
-def _threshold(module: str, filters: Sequence[Filter], default: Level) -> Level:
-    for entry in filters:
-        if entry.match in module or fnmatchcase(module, entry.match):
-            return entry.level
-    return default
+    # While the daemon runs
 
+    @property
+    def filters(self) -> str:
+        """The filters that are in force, as libvirt's daemons show theirs ("3:*remote* 4:*event*")."""
+        return " ".join(map(str, self._filters))
 
-def text_of(event: LogEvent) -> str:
-    """Return the message of ``event`` without control characters, and below it the traceback if it has one."""
-    text = formatEvent(event).translate(_CONTROL)
-    if "log_failure" in event:
-        trace = eventAsText(event, includeTimestamp=False, includeSystem=False)
-        text += "".join("\n" + line.translate(_CONTROL) for line in trace.splitlines()[1:])
-    return text
+    @property
+    def outputs(self) -> str:
+        """The outputs that are in force, in the form of log_outputs."""
+        return " ".join(str(output) for output, _ in self._writers)
 
+    def set_filters(self, text: str) -> None:
+        """Use these filters from now on; none, if ``text`` is empty. Raises VirtError, and changes nothing then."""
+        try:
+            filters = filters_of(text)
+        except LogSettingError as problem:
+            raise errors.invalid_arg(str(problem)) from None
+        self._filters = filters
+        self._thresholds.clear()
+        self._log.info("the log's filters are now: {filters}", filters=self.filters or "none")
 
-def _line_writer(put: Callable[[str], object]) -> Write:
-    """Return a writer of libvirt's form of a log line: time, process, level, module, message."""
+    def set_outputs(self, text: str) -> None:
+        """Log to these outputs from now on; the daemon's default, if ``text`` is empty.
 
-    def write(level: Level, module: str, text: str) -> None:
-        now = time.time()
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
-        millis = int(now * 1000) % 1000
-        put(f"{stamp}.{millis:03d}+0000: {os.getpid()}: {level.name.lower()} : {module} : {text}\n")
+        Raises VirtError, and changes nothing then. Opens files.
+        """
+        try:
+            opened = self._opened(outputs_of(text))
+        except (LogSettingError, OutputError) as problem:
+            raise errors.invalid_arg(str(problem)) from None
+        self.close()
+        self._writers = opened
+        self._log.info("the log's outputs are now: {outputs}", outputs=self.outputs or "none")
 
-    return write
+    def reopen(self) -> None:
+        """Go on in the files that have the names now, after somebody moved the old ones away (SIGHUP, logrotate)."""
+        for _, one in self._writers:
+            try:
+                one.reopen()
+            except OutputError as problem:
+                self._log.warn("{problem}; the log goes on in the file that was moved away", problem=problem)
 
-
-def _file_writer(path: str) -> Write:
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        problem = f"cannot write the log file {path}: {reason(error)}; set log_outputs"
-        raise StartupError(problem, ExitCode.CONFIGURATION) from None
-    return _line_writer(lambda line: os.write(fd, line.encode("utf-8", "backslashreplace")))
-
-
-def _syslog_writer(name: str) -> Write:
-    import syslog
-
-    priorities = {
-        Level.DEBUG: syslog.LOG_DEBUG,
-        Level.INFO: syslog.LOG_INFO,
-        Level.WARNING: syslog.LOG_WARNING,
-        Level.ERROR: syslog.LOG_ERR,
-    }
-    syslog.openlog(name, syslog.LOG_PID, syslog.LOG_DAEMON)
-
-    def write(level: Level, module: str, text: str) -> None:
-        for line in text.splitlines():
-            syslog.syslog(priorities[level], line.encode("utf-8", "backslashreplace").decode())
-
-    return write
-
-
-def _journal_writer(name: str) -> Write:
-    if not os.path.exists(JOURNAL_SOCKET):
-        problem = f"log_outputs asks for journald, but {JOURNAL_SOCKET} does not exist on this host"
-        raise StartupError(problem, ExitCode.CONFIGURATION)
-    return Journal(name).write
-
-
-def observers(settings: LogSettings, name: str) -> list[ILogObserver]:
-    """Return an observer for each of the outputs. Raises StartupError for one that cannot be written."""
-    return [LogOutput(settings, output.level, _writer(output, name)) for output in settings.outputs]
-
-
-def _writer(output: Output, name: str) -> Write:
-    if output.kind == "file":
-        return _file_writer(output.target)
-    if output.kind == "syslog":
-        return _syslog_writer(output.target)
-    if output.kind == "journald":
-        return _journal_writer(name)
-    return _line_writer(sys.stderr.write)
+    def close(self) -> None:
+        """Log to nothing any more."""
+        before, self._writers = self._writers, []
+        for _, one in before:
+            one.close()
 
 
 def default_output(log_dir: str, name: str, level: Level, *, background: bool) -> Output:
@@ -155,17 +145,24 @@ def default_output(log_dir: str, name: str, level: Level, *, background: bool) -
     return Output(level, "file", os.path.join(log_dir, f"{name}.log"))
 
 
-def start_logging(settings: LogSettings, name: str, log_dir: str, *, background: bool) -> None:
+def _made(settings: LogSettings, name: str, default: Output | None) -> DaemonLog:
+    if default is not None and default.kind == "file" and not settings.outputs:
+        Path(default.target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        return DaemonLog(settings, name, default)
+    except OutputError as problem:
+        raise StartupError(f"{problem}; set log_outputs", ExitCode.CONFIGURATION) from None
+
+
+def start_logging(settings: LogSettings, name: str, log_dir: str, *, background: bool) -> DaemonLog:
     """Begin to log, with what was logged before this call. Raises StartupError."""
-    if not settings.outputs:
-        output = default_output(log_dir, name, settings.level, background=background)
-        if output.kind == "file":
-            Path(log_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
-        settings = LogSettings(settings.level, settings.filters, (output,))
-    globalLogBeginner.beginLoggingTo(observers(settings, name), redirectStandardIO=False, discardBuffer=False)
+    log = _made(settings, name, default_output(log_dir, name, settings.level, background=background))
+    globalLogBeginner.beginLoggingTo([log], redirectStandardIO=False, discardBuffer=False)
+    return log
 
 
-def add_outputs(settings: LogSettings, name: str) -> None:
-    """Log to the outputs that were chosen, beside those that are there. Raises StartupError."""
-    for observer in observers(settings, name):
-        globalLogPublisher.addObserver(observer)
+def add_logging(settings: LogSettings, name: str) -> DaemonLog:
+    """Log to the outputs that were chosen, beside what is logged already. Raises StartupError."""
+    log = _made(settings, name, None)
+    globalLogPublisher.addObserver(log)
+    return log

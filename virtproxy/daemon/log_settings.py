@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a daemon logs, and where to: libvirt's settings and environment variables, read and checked.
+"""What a daemon logs, and where to: libvirt's settings and environment variables, read, checked and shown.
 
-Called by ``plan``; ``log`` sets up what is described here. It must open nothing.
+Called by ``plan``, and by ``log`` for what is changed while the daemon runs. It must open nothing.
 """
 
 from __future__ import annotations
@@ -32,14 +32,29 @@ class Filter:
     level: Level
     match: str
 
+    @property
+    def pattern(self) -> str:
+        """What a module's whole name is compared with, in the form that libvirt's daemons show too."""
+        inner = self.match.strip("*")
+        return f"*{inner}*" if inner else "*"
+
+    def __str__(self) -> str:
+        return f"{self.level:d}:{self.pattern}"
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One place to log to. ``kind``: stderr, syslog, file, journald; ``target`` is the name or the path."""
+    """One place to log to. ``kind``: stderr, syslog, file, journald, json; ``target`` is the name or the path.
+
+    That of json is a path or "stderr".
+    """
 
     level: Level
     kind: str
     target: str = ""
+
+    def __str__(self) -> str:
+        return ":".join([f"{self.level:d}", self.kind, *([self.target] if self.target else [])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +66,14 @@ class LogSettings:
     outputs: tuple[Output, ...] = ()
 
 
-_WITH_TARGET = {"syslog", "file"}
+_WITH_TARGET = {"syslog", "file", "json"}
 _KINDS = {"stderr", "journald"} | _WITH_TARGET
 
 
 T = TypeVar("T")
 
 
-class _Problem(ValueError):
+class LogSettingError(ValueError):
     """What is wrong with one word of a log setting."""
 
 
@@ -72,8 +87,8 @@ def log_settings(settings: Settings, environ: Mapping[str, str], *, verbose: boo
         level = min(level, Level.INFO)
     return LogSettings(
         level,
-        _each(_filter, "log_filters", "LIBVIRT_LOG_FILTERS", settings, environ),
-        _each(_output, "log_outputs", "LIBVIRT_LOG_OUTPUTS", settings, environ),
+        _chosen(filters_of, "log_filters", "LIBVIRT_LOG_FILTERS", settings, environ),
+        _chosen(outputs_of, "log_outputs", "LIBVIRT_LOG_OUTPUTS", settings, environ),
     )
 
 
@@ -94,14 +109,22 @@ def _environment_error(variable: str, problem: str) -> StartupError:
     return StartupError(f"environment variable {variable}: {problem}", ExitCode.CONFIGURATION)
 
 
-def _each(
-    read: Callable[[str], T], key: str, variable: str, settings: Settings, environ: Mapping[str, str]
-) -> tuple[T, ...]:
-    """Return what ``read`` makes of each word of the environment's ``variable``, else of ``key``."""
+def filters_of(text: str) -> tuple[Filter, ...]:
+    """Return the filters in ``text``, as in log_filters. Raises LogSettingError."""
+    return tuple(_filter(word) for word in text.split())
+
+
+def outputs_of(text: str) -> tuple[Output, ...]:
+    """Return the outputs in ``text``, as in log_outputs. Raises LogSettingError."""
+    return tuple(_output(word) for word in text.split())
+
+
+def _chosen(read: Callable[[str], T], key: str, variable: str, settings: Settings, environ: Mapping[str, str]) -> T:
+    """Return what ``read`` makes of the environment's ``variable``, else of ``key``."""
     text = environ.get(variable, "")
     try:
-        return tuple(read(word) for word in (text or settings.text(key) or "").split())
-    except _Problem as problem:
+        return read(text or settings.text(key) or "")
+    except LogSettingError as problem:
         if text:
             raise _environment_error(variable, str(problem)) from None
         raise settings.error(key, f"{key}: {problem}") from None
@@ -111,7 +134,7 @@ def _filter(word: str) -> Filter:
     level, colon, match = word.partition(":")
     match = match.removeprefix("+")  # libvirt once printed stacks for these
     if not colon or not match:
-        raise _Problem(f'expected filters such as "1:routing", found "{word}"')
+        raise LogSettingError(f'expected filters such as "1:routing", found "{word}"')
     return Filter(_named_level(level, word), match)
 
 
@@ -119,15 +142,20 @@ def _output(word: str) -> Output:
     level, _, rest = word.partition(":")
     kind, colon, target = rest.partition(":")
     if kind not in _KINDS:
-        raise _Problem(f'expected outputs such as "1:stderr", "2:file:/path" or "3:syslog:name", found "{word}"')
+        examples = '"1:stderr", "2:file:/path", "3:syslog:name", "4:journald" or "1:json:/path"'
+        raise LogSettingError(f'expected outputs such as {examples}, found "{word}"')
     if (kind in _WITH_TARGET) != bool(target) or (colon and not target):
-        raise _Problem(f'the output "{word}" {"needs" if kind in _WITH_TARGET else "takes no"} text after {kind}:')
-    if kind == "file" and not os.path.isabs(target):
-        raise _Problem(f'the file of the output "{word}" must be an absolute path')
+        raise LogSettingError(
+            f'the output "{word}" {"needs" if kind in _WITH_TARGET else "takes no"} text after {kind}:'
+        )
+    if kind == "json" and target == "stderr":
+        return Output(_named_level(level, word), kind, target)
+    if kind in {"file", "json"} and not os.path.isabs(target):
+        raise LogSettingError(f'the file of the output "{word}" must be an absolute path')
     return Output(_named_level(level, word), kind, target)
 
 
 def _named_level(level: str, word: str) -> Level:
     if level not in {"1", "2", "3", "4"}:
-        raise _Problem(f'expected a level from 1 (debug) to 4 (error) at the start of "{word}"')
+        raise LogSettingError(f'expected a level from 1 (debug) to 4 (error) at the start of "{word}"')
     return Level(int(level))

@@ -82,9 +82,9 @@ class _Program:
 
         plan = self._plan
         self._reactor = install(self._reactor_name)
-        start_logging(plan.log, plan.row.name, plan.places.log_dir, background=self._starter is not None)
+        log = start_logging(plan.log, plan.row.name, plan.places.log_dir, background=self._starter is not None)
         allow_files()
-        self._lifecycle = Lifecycle(plan, self._reactor, os.environ, self._reactor.stop)
+        self._lifecycle = Lifecycle(plan, self._reactor, os.environ, self._reactor.stop, log)
         self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
         self._reactor.callWhenRunning(self._start)
         self._reactor.run()

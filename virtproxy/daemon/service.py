@@ -31,7 +31,7 @@ from virtproxy.daemon.polkit import polkit_authority
 from virtproxy.daemon.rules import stage_makers
 from virtproxy.daemon.session_starts import SessionStarts
 from virtproxy.daemon.watched import Watched
-from virtproxy.identity import Identity
+from virtproxy.identity import Caller, Identity
 from virtproxy.routing.router import Router
 from virtproxy.routing.session import Session
 from virtproxy.rpc.poller import Poller
@@ -43,6 +43,7 @@ from virtproxy.wire.limits import LOGIN_PACKET_MAX
 if TYPE_CHECKING:
     from virtproxy.daemon.audit_log import AuditLog
     from virtproxy.daemon.certificates import Certificates
+    from virtproxy.daemon.log import DaemonLog
 
 # How long clients may take to swallow what is queued for them when the daemon ends.
 FAREWELL_SECONDS = 2.0
@@ -58,12 +59,22 @@ def _audit(plan: Plan, reactor: StreamReactor) -> AuditLog | None:
 
 
 class Service:
-    """Serves the clients of one daemon as ``plan`` says. ``changed`` is called with the number of clients."""
+    """Serves the clients of one daemon as ``plan`` says. ``changed`` is called with the number of clients.
+
+    ``log`` is where the daemon logs to.
+    """
 
     _log = Logger()
 
-    def __init__(self, plan: Plan, reactor: StreamReactor, changed: Callable[[int], None] = lambda count: None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        reactor: StreamReactor,
+        changed: Callable[[int], None] = lambda count: None,
+        log: DaemonLog | None = None,
+    ) -> None:
         settings = plan.settings
+        self.log = log
         self._plan = plan
         self._reactor = reactor
         # Clients and backends share it; only listening sockets and timers are the reactor's own.
@@ -211,29 +222,32 @@ class Service:
             auth = "auth_unix_ro" if endpoint.readonly else "auth_unix_rw"
             identity = identity_of_unix(sock, endpoint.readonly)
             if not self._plan.places.is_system and identity.uid != os.geteuid():
-                self._somebody_else(number, sock, identity.describe())
+                self._somebody_else(Caller(number, identity), sock)
                 return
-            self._begin(number, sock, self._connection(number, auth, identity), identity.describe())
+            self._begin(number, sock, self._connection(number, auth, identity), identity)
             return
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer = inet_name(address)
         if endpoint.transport == "tcp":
             identity = Identity(transport="tcp", address=peer)
-            self._begin(number, sock, self._connection(number, "auth_tcp", identity), peer)
+            self._begin(number, sock, self._connection(number, "auth_tcp", identity), identity)
         else:
             self._serve_tls(number, sock, peer)
 
-    def _somebody_else(self, number: int, sock: socket.socket, peer: str) -> None:
+    def _somebody_else(self, caller: Caller, sock: socket.socket) -> None:
         """A user's own daemon serves that user, whatever the mode of its socket is."""
-        why = "this daemon serves its own user only"
-        self._log.warn("client {number} is refused: {why}; it is {peer}", number=number, why=why, peer=peer)
+        why, number, peer = "this daemon serves its own user only", caller.number, caller.identity.describe()
+        self._log.warn(
+            "client {number} is refused: {why}; it is {peer}", number=number, why=why, peer=peer, client=caller
+        )
         self._turned_away(number, "unix", peer, why)
         sock.close()
         self._left(number)
 
-    def _begin(self, number: int, sock: socket.socket, protocol: StreamProtocol, peer: str) -> None:
+    def _begin(self, number: int, sock: socket.socket, protocol: StreamProtocol, identity: Identity) -> None:
         SocketTransport(self._poller, sock, protocol).start()
-        self._log.debug("client {number} connected: {peer}", number=number, peer=peer)
+        who = identity.describe()
+        self._log.debug("client {number} connected: {who}", number=number, who=who, client=Caller(number, identity))
 
     def _serve_tls(self, number: int, sock: socket.socket, peer: str) -> None:
         if self.certificates is None:
@@ -243,7 +257,7 @@ class Service:
         inner = self.certificates.tls.wrap(self._reactor, peer, connected, refused=refused)
         protocol = Watched(inner, lambda: self._left(number))
         self._ends[number] = protocol.close
-        self._begin(number, sock, protocol, peer)
+        self._begin(number, sock, protocol, Identity(transport="tls", address=peer))
 
     def _turned_away(
         self, number: int | None, transport: str, peer: str, why: str, certificate: str | None = None
@@ -283,6 +297,7 @@ class Service:
             "client {number} is cut off: not authenticated in time (auth_timeout); {who}",
             number=number,
             who="it did not complete the TLS handshake" if session is None else session.identity.describe(),
+            client=session,
         )
         self._ends[number]("not authenticated in time")
 
@@ -298,9 +313,9 @@ class Service:
             session.refresh()
 
     def _left(self, number: int) -> None:
-        self._sessions.pop(number, None)
+        session = self._sessions.pop(number, None)
         if self._ends.pop(number, None) is not None:
-            self._log.debug("client {number} is gone", number=number)
+            self._log.debug("client {number} is gone", number=number, client=session)
         self.clients.left(number)
         if self._stopping is not None and not self._ends and not self._stopping.called:
             self._stopping.callback(None)

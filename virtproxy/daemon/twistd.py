@@ -44,7 +44,7 @@ class DaemonMaker:
         """Return the daemon, checked but not opened. Exits with a message if it could not start."""
         from virtproxy.daemon.failure import StartupError
         from virtproxy.daemon.lifecycle import Lifecycle
-        from virtproxy.daemon.log import add_outputs
+        from virtproxy.daemon.log import add_logging
         from virtproxy.daemon.plan import make_plan
         from virtproxy.daemon.reactors import installed
 
@@ -53,8 +53,8 @@ class DaemonMaker:
         try:
             reactor = installed()
             plan = make_plan(options, os.environ, os.geteuid())
-            add_outputs(plan.log, plan.row.name)
-            lifecycle = Lifecycle(plan, reactor, os.environ, reactor.stop)
+            log = add_logging(plan.log, plan.row.name)
+            lifecycle = Lifecycle(plan, reactor, os.environ, reactor.stop, log)
             lifecycle.check()
             return DaemonService(lifecycle, reactor)
         except StartupError as error:

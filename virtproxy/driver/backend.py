@@ -149,7 +149,12 @@ class LocalBackend:
             self.client.reply(self._error(frame, self._leaving), frame)
 
     def _log_failure(self, frame: Frame) -> None:
-        _log.failure("driver {name} failed in procedure {number}", name=self.driver.name, number=frame.procedure)
+        _log.failure(
+            "driver {name} failed in procedure {number}",
+            name=self.driver.name,
+            number=frame.procedure,
+            client=self.client,
+        )
 
     async def _serve(self, frame: Frame) -> Frame:
         try:
@@ -203,7 +208,7 @@ class LocalBackend:
     def _ended(self, result: Any, running: Deferred[None]) -> None:
         self._running.discard(running)
         if result is not None and not result.check(CancelledError):
-            _log.failure("a call of driver {name} was lost", failure=result, name=self.driver.name)
+            _log.failure("a call of driver {name} was lost", failure=result, name=self.driver.name, client=self.client)
 
     # Events
 

@@ -78,7 +78,7 @@ class Edge:
             progress = await login.serve(procedure, args, session.identity)
         except LoginRefused as refusal:
             who = session.identity.describe()
-            self._log.warn("the login of {who} failed: {why}", who=who, why=refusal.why)
+            self._log.warn("the login of {who} failed: {why}", who=who, why=refusal.why, client=session)
             session.login_refusal = refusal.why
             session.gate.end(complete=False)
             raise
@@ -98,7 +98,7 @@ class Edge:
         self._session.identity = identity
         self._session.gate.end(complete=True)
         self._session.refresh()
-        self._log.info("a client logged in: {who}", who=identity.describe())
+        self._log.info("a client logged in: {who}", who=identity.describe(), client=self._session)
 
     # Opening and closing
 
@@ -206,7 +206,7 @@ class Edge:
             return
         error = failure.value
         if not isinstance(error, VirtError):
-            self._log.failure("serving a call failed", failure=failure)
+            self._log.failure("serving a call failed", failure=failure, client=self._session)
             error = errors.internal("the daemon failed; its log says why")
         self._session.refuse(frame, error)
 

@@ -86,7 +86,7 @@ class EventLine:
     def _lost(self, error: Exception) -> None:
         """Nobody could say whether the client may hear of it."""
         if not isinstance(error, VirtError):
-            _log.failure("a rule failed on an event", failure=Failure(error))
+            _log.failure("a rule failed on an event", failure=Failure(error), client=self._session)
         if self._thinks:
             self._thinks = False
             self._deliver()

@@ -173,7 +173,8 @@ class Pipeline:
         if self._closed:
             return
         if not isinstance(error, VirtError):
-            _log.failure("a rule failed in {name}", failure=Failure(error), name=request.procedure.name)
+            name = request.procedure.name
+            _log.failure("a rule failed in {name}", failure=Failure(error), name=name, client=self._session)
             error = errors.internal("a rule of the daemon failed; its log says why")
         self._session.router.refusals[_rule(request)] += 1
         self._drop(request)
@@ -301,7 +302,7 @@ class Pipeline:
     def _tell(self, call: Frame, frame: Frame, request: Request | None, watchers: Any) -> None:
         def untold(error: Exception) -> None:
             # A stage that only watches holds nothing up.
-            _log.failure("a rule failed on an outcome", failure=Failure(error))
+            _log.failure("a rule failed on an outcome", failure=Failure(error), client=self._session)
             self._tell(call, frame, request, watchers)
 
         try:
@@ -327,7 +328,8 @@ class Pipeline:
         if self._closed:
             return
         if not isinstance(error, VirtError):
-            _log.failure("a rule failed on a reply of {name}", failure=Failure(error), name=request.procedure.name)
+            name = request.procedure.name
+            _log.failure("a rule failed on a reply of {name}", failure=Failure(error), name=name, client=self._session)
             error = errors.internal("a rule of the daemon failed; its log says why")
         self._session.client.discard(frame)
         self._answer(request, error_reply(frame, error), early=early)
@@ -350,7 +352,9 @@ class Pipeline:
                 failed(errors.internal("the call was given up"))
 
         deferred.addBoth(done)
-        deferred.addErrback(lambda failure: _log.failure("a stage broke the pipeline", failure=failure))
+        deferred.addErrback(
+            lambda failure: _log.failure("a stage broke the pipeline", failure=failure, client=self._session)
+        )
 
 
 def _rule(request: Request) -> str:

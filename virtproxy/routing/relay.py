@@ -233,7 +233,7 @@ class RemoteBackend:
         self._under_way = None
         error = failure.value
         if not isinstance(error, VirtError):
-            self._log.failure("opening {name} failed", failure=failure, name=self.name)
+            self._log.failure("opening {name} failed", failure=failure, name=self.name, client=self._client)
             error = errors.internal(f"{self.name} could not be opened")
         pending, self._pending = self._pending, []
         for frame in pending:
@@ -275,7 +275,7 @@ class RemoteBackend:
         if self._closed:
             return
         outstanding, self._outstanding = self._outstanding, {}
-        self._log.warn("lost {name}: {reason}", name=self.name, reason=reason)
+        self._log.warn("lost {name}: {reason}", name=self.name, reason=reason, client=self._client)
         for frame in outstanding.values():
             self._client.reply(error_reply(frame, self._lost_error(reason)), frame)
         self._client.backend_lost(self, self._lost_error(reason))

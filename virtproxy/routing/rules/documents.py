@@ -116,7 +116,8 @@ class DocumentStage(Stage):
         except DocumentError as error:
             if not self._policy.reporting:
                 raise VirtError.of(ErrorCode.XML_ERROR, str(error), domain=ErrorDomain.ACCESS) from None
-            _log.warn("would be refused: {why} to {who}", why=str(error), who=request.identity.describe())
+            who = request.identity.describe()
+            _log.warn("would be refused: {why} to {who}", why=str(error), who=who, client=request.session)
             return Named([], [], [], [])
 
     async def _consider(self, request: Request, named: Named) -> None:
@@ -184,4 +185,5 @@ class DocumentStage(Stage):
                 missing=decision.missing,
                 rule=decision.rule,
                 who=request.identity.describe(),
+                client=request.session,
             )

@@ -183,6 +183,7 @@ class Judge:
             missing=said[0],
             rule=said[1],
             who=self.identity.describe(),
+            client=self.session,
         )
 
     async def sees(self, thing: Thing) -> bool:

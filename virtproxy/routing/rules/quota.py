@@ -122,6 +122,7 @@ def _note(request: Request, decision: Decision) -> None:
             missing=decision.missing,
             rule=decision.rule,
             who=request.identity.describe(),
+            client=request.session,
         )
 
 
