@@ -13,7 +13,7 @@ import sys
 from types import ModuleType
 
 from virtproxy import __version__
-from virtproxy.cli import audit, demo, install, pki, policy, user
+from virtproxy.cli import audit, demo, install, pki, policy, trace, user
 from virtproxy.cli.output import CommandError, complain
 
 PROGRAM = "virtproxy"
@@ -22,6 +22,7 @@ SUBCOMMANDS: dict[str, tuple[ModuleType, str]] = {
     "demo": (demo, "start virtproxyd with the test driver and talk to it"),
     "install": (install, "lay down units, configuration, polkit and SASL files, and remove them"),
     "policy": (policy, "check a policy, and ask it who may do what"),
+    "trace": (trace, "show what clients and daemon say to each other, live or recorded"),
     "user": (user, "say who may log in by a password (SASL)"),
     "pki": (pki, "make, renew, revoke and check the certificates that TLS needs"),
 }
@@ -34,6 +35,7 @@ examples:
   virtproxy pki --help               how to make a CA and certificates
   virtproxy policy --help            who may do what, and why
   virtproxy audit --help             who did what
+  virtproxy trace --help             what is said, with results and times
 """
 
 

@@ -37,7 +37,7 @@ SAFE_TEXTS = frozenset(
     }
 )  # fmt: skip
 # Numbers that spell something: what is typed into a guest may be a password.
-_SECRET_NUMBERS = frozenset({"keycodes"})
+SECRET_NUMBERS = frozenset({"keycodes"})
 # Typed parameters that are text and may be read; of the others the size is.
 SAFE_PARAMS = frozenset(
     {
@@ -47,13 +47,13 @@ SAFE_PARAMS = frozenset(
         "device_write_iops_sec", "device_read_bytes_sec", "device_write_bytes_sec", "group_name", "vcpus", "cpus",
     }
 )  # fmt: skip
-_DOCUMENT_PARAMS = frozenset({"destination_xml", "persistent_xml"})
+DOCUMENT_PARAMS = frozenset({"destination_xml", "persistent_xml"})
 # Orders to a monitor or an agent: their name is recorded, nothing else of them.
-_COMMANDS = frozenset({"cmd"})
+COMMANDS = frozenset({"cmd"})
 _ITEMS_MAX = 64
 
 # What a reference in the arguments is about, in the words of libvirt's access rules where they have one.
-_KINDS = {
+KINDS = {
     "NonnullDomain": "domain",
     "NonnullDomainCheckpoint": "domain_checkpoint",
     "NonnullDomainSnapshot": "domain_snapshot",
@@ -127,7 +127,7 @@ def _describe(name: str, node: Node, lookup: str) -> Describe:
     """How one argument is written."""
     if isinstance(node, Optional):
         return _describe(name, node.item, lookup)
-    if isinstance(node, Record) and node.cls.__name__ in _KINDS:
+    if isinstance(node, Record) and node.cls.__name__ in KINDS:
         return _plain(lambda description, value: description.objects.extend(references(value)))
     if isinstance(node, Number | Member):
         label = f'"{name}":'
@@ -155,7 +155,7 @@ def _number(value: object) -> str:
 def _text(name: str, lookup: str) -> Describe:
     if name in DOCUMENTS:
         return lambda description, value: _document(description, name, value)
-    if name in _COMMANDS:
+    if name in COMMANDS:
         return lambda description, value: _command(description, name, value)
     if name not in SAFE_TEXTS:
         return _secret(name, "characters")
@@ -188,21 +188,26 @@ def _document(description: Description, name: str, text: str) -> None:
         description.objects.append(f"{{{members_of((('kind', kind), ('name', found.name), ('uuid', found.uuid)))}}}")
 
 
-def _command(description: Description, name: str, text: str) -> None:
+def command_of(text: str) -> str | None:
+    """The name of an order to a monitor or an agent, without its arguments; None if it has none."""
     found = _COMMAND.match(text)
-    command = (found[1] or found[2]) if found is not None else None
+    return (found[1] or found[2]) if found is not None else None
+
+
+def _command(description: Description, name: str, text: str) -> None:
+    command = command_of(text)
     description.args.append(f'"{name}":{{{members_of((("command", command), ("characters", len(text))))}}}')
     description.secrets.extend(token for token in _TOKEN.findall(text) if token not in f"{command} execute")
 
 
 def _array(name: str, node: Array) -> Describe:
-    if isinstance(node.item, Record) and node.item.cls.__name__ in _KINDS:
+    if isinstance(node.item, Record) and node.item.cls.__name__ in KINDS:
         return _plain(lambda description, value: _objects(description, value))
     if isinstance(node.item, Record) and node.item.cls.__name__ == "TypedParam":
         return lambda description, value: _params(description, name, value)
     if isinstance(node.item, Text) and name == "xml_cpus":
         return lambda description, value: _document_list(description, name, value)
-    if isinstance(node.item, Text | Number) and name not in _SECRET_NUMBERS and name != "keys":
+    if isinstance(node.item, Text | Number) and name not in SECRET_NUMBERS and name != "keys":
         return _plain(lambda description, value: description.args.append(f'"{name}":{{"items":{len(value)}}}'))
     return _secret(name, "items")
 
@@ -231,7 +236,7 @@ def _param(description: Description, name: str, value: int | float | str) -> str
     label = f"{short(name)}:"
     if not isinstance(value, str):
         return label + (_number(value) if value == value and abs(value) != float("inf") else "null")
-    if name in _DOCUMENT_PARAMS:
+    if name in DOCUMENT_PARAMS:
         shown, found = documents.described(value, whole=description.whole)
         description.secrets.extend(found.secrets if found is not None else _TOKEN.findall(value[:65536]))
         return label + shown
@@ -243,7 +248,7 @@ def _param(description: Description, name: str, value: int | float | str) -> str
 
 def references(value: Any) -> list[str]:
     """The objects that a reference names, the one it lies in first, as JSON objects."""
-    kind = _KINDS[type(value).__name__]
+    kind = KINDS[type(value).__name__]
     outer = getattr(value, "dom", None) or getattr(value, "net", None)
     before = [] if outer is None else references(outer)
     uuid = getattr(value, "uuid", None)
