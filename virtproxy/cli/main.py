@@ -13,7 +13,7 @@ import sys
 from types import ModuleType
 
 from virtproxy import __version__
-from virtproxy.cli import audit, demo, install, pki, policy, trace, user
+from virtproxy.cli import audit, demo, install, mode, pki, policy, trace, user
 from virtproxy.cli.output import CommandError, complain
 
 PROGRAM = "virtproxy"
@@ -21,6 +21,7 @@ SUBCOMMANDS: dict[str, tuple[ModuleType, str]] = {
     "audit": (audit, "verify and read the audit log"),
     "demo": (demo, "start virtproxyd with the test driver and talk to it"),
     "install": (install, "lay down units, configuration, polkit and SASL files, and remove them"),
+    "mode": (mode, "say whether monolithic or modular daemons are in use, and switch"),
     "policy": (policy, "check a policy, and ask it who may do what"),
     "trace": (trace, "show what clients and daemon say to each other, live or recorded"),
     "user": (user, "say who may log in by a password (SASL)"),
@@ -32,6 +33,7 @@ examples:
   virtproxy demo --once --port 0     the same on a free port, and end
   virtproxy install --dry-run        what it takes to run virtproxyd under systemd
   virtproxy user add joe             let joe log in by a password
+  virtproxy mode                     which daemons serve this host
   virtproxy pki --help               how to make a CA and certificates
   virtproxy policy --help            who may do what, and why
   virtproxy audit --help             who did what
