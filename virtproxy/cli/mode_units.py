@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The names of the daemons' systemd units and sockets, worked out from the catalogue's rows.
+"""The daemons' systemd units and sockets by name, as the move between the modes groups them.
 
 ``virtproxy mode`` and ``virtproxy doctor`` call it. It must ask nobody.
 """
@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 
 from virtproxy.daemon.catalogue import DRIVERS, ROWS, Row
+from virtproxy.daemon.units import kinds, service_unit, socket_unit
 
 MONOLITHIC = "libvirtd"
 PROXY = "virtproxyd"
 # Daemons beside the family that guests depend on; their sockets must stay when libvirtd goes.
 COMPANIONS = ("virtlogd.socket", "virtlockd.socket")
 REMOTE = ("tls", "tcp")
-PORTS = {"tls": 16514, "tcp": 16509}
 
 
 def daemon(driver: str) -> str:
@@ -24,17 +24,17 @@ def daemon(driver: str) -> str:
 
 
 def service(name: str) -> str:
-    return f"{name}.service"
+    return service_unit(ROWS[name])
 
 
 def local_sockets(name: str) -> tuple[str, ...]:
     """The units of a daemon's UNIX sockets; the first one is what the others depend on."""
-    return (f"{name}.socket", f"{name}-ro.socket", f"{name}-admin.socket")
+    return tuple(socket_unit(ROWS[name], kind) for kind in kinds(ROWS[name]) if kind not in REMOTE)
 
 
 def remote_sockets(name: str, transports: tuple[str, ...] = REMOTE) -> tuple[str, ...]:
     """The units of a daemon's TLS and TCP sockets; none for one that listens on UNIX sockets only."""
-    return tuple(f"{name}-{each}.socket" for each in transports) if ROWS[name].listens_on_network else ()
+    return tuple(socket_unit(ROWS[name], kind) for kind in transports if kind in kinds(ROWS[name]))
 
 
 def all_units(name: str) -> tuple[str, ...]:

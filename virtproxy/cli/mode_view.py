@@ -19,6 +19,7 @@ from virtproxy.cli.mode_units import MONOLITHIC, PROXY
 from virtproxy.cli.systemctl import Systemctl, UnitState
 from virtproxy.daemon.catalogue import DRIVERS, ROWS
 from virtproxy.daemon.paths import SYSTEM
+from virtproxy.daemon.units import PORTS
 
 # What serves a driver, or the whole host.
 NOTHING, MODULAR, BOTH, UNKNOWN = "none", "modular", "both", "unknown"
@@ -100,7 +101,7 @@ def look(systemctl: Systemctl | None, place: Place | None = None) -> HostView:
     place = place or Place()
     units = systemctl.states(mode_units.every_unit()) if systemctl else {}
     paths = [path for row in ROWS.values() for path in mode_units.socket_files(row, place.run_dir).values()]
-    listeners = listening.look(paths, mode_units.PORTS.values(), place.proc)
+    listeners = listening.look(paths, PORTS.values(), place.proc)
     processes = tuple(listening.running_daemons(place.proc))
     daemons = {name: _daemon(name, units, listeners, processes, place) for name in ROWS}
     return HostView(systemctl is not None, daemons, units, listeners, processes, _modules(place), place)
