@@ -145,7 +145,7 @@ def _report(steps: Sequence[Step], dry_run: bool) -> None:
 
 
 def _say_what_next(root: str, rows: Sequence[Row], programs: dict[str, str], options: argparse.Namespace) -> None:
-    sockets = " ".join(units.socket_unit(row, kind) for row in rows for kind in ("rw", "ro", "admin"))
+    sockets = " ".join(units.socket_unit(row, kind) for row in rows for kind in units.LOCAL)
     if options.remove:
         for row in rows:
             wanted = os.path.join(root, "etc/systemd/system/sockets.target.wants", units.socket_unit(row, "rw"))

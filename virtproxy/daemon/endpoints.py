@@ -23,13 +23,17 @@ _PORT_MAX = 65535
 
 @dataclass(frozen=True, slots=True)
 class UnixEndpoint:
-    """A UNIX socket: its mode as chmod takes it, and the group it is given, if any. ``key`` set its place."""
+    """A UNIX socket: its mode as chmod takes it, and the group it is given, if any. ``key`` set its place.
+
+    ``fd``: the descriptor of one that listens already, which the service manager passed.
+    """
 
     path: str
     mode: int
     group: int | None
     readonly: bool
     key: str
+    fd: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class InetEndpoint:
     """A TCP port on one address; ``address`` is what bind() takes. ``key`` set the port, ``address_key``
     the address.
 
-    ``wildcard``: all addresses of the family, so one that the host lacks may be left out.
+    ``wildcard``: all addresses of the family, so one that the host lacks may be left out. ``fd`` as with UNIX.
     """
 
     family: socket.AddressFamily
@@ -46,10 +50,27 @@ class InetEndpoint:
     key: str
     wildcard: bool
     address_key: str = "listen_addr"
+    fd: int | None = None
 
     def __str__(self) -> str:
         host = f"[{self.address[0]}]" if self.family == socket.AF_INET6 else self.address[0]
         return f"{host}:{self.address[1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Where clients come in, and where administrators do; ``warnings`` are for the log."""
+
+    unix: tuple[UnixEndpoint, ...]
+    inet: tuple[InetEndpoint, ...]
+    admin: tuple[UnixEndpoint, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def entries_configured(settings: Settings, where: Places, listens: bool) -> Entries:
+    """Return where the settings say that clients come in; ``listens``: over the network too. Raises ConfigError."""
+    inet = inet_endpoints(settings) if listens else []
+    return Entries(tuple(unix_endpoints(settings, where)), tuple(inet))
 
 
 def socket_dir(settings: Settings, where: Places) -> str:

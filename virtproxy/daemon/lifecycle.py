@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from virtproxy import __version__
 from virtproxy.daemon.failure import ExitCode, StartupError, reason
 from virtproxy.daemon.idle import IdleExit
-from virtproxy.daemon.notify import notify
+from virtproxy.daemon.notify import Notifier
 from virtproxy.daemon.pidfile import PidFile
 from virtproxy.daemon.plan import Plan, check_free
 from virtproxy.daemon.reload import in_threads_of
@@ -47,7 +47,7 @@ class Lifecycle:
     ) -> None:
         self.plan = plan
         self._reactor = reactor
-        self._environ = environ
+        self._notifier = Notifier(environ, reactor, self._status)
         self._finish = finish
         self.log = log
         self._pid_file = PidFile(plan.pid_file)
@@ -85,14 +85,14 @@ class Lifecycle:
             transport = getattr(endpoint, "transport", "unix")
             self._log.info("{name} listens on {transport} {address}", name=name, transport=transport, address=address)
         self._log.info("{name} (virtproxy {version}) is ready", name=name, version=__version__)
-        notify(self._environ, "READY=1")
+        self._notifier.ready()
         self.idle.start()
 
     async def stop(self) -> None:
         """End every client, remove the sockets and the pid file."""
         if self.service is None:
             return
-        notify(self._environ, "STOPPING=1")
+        self._notifier.stopping()
         self.idle.stop()
         await self.service.stop()
         self._pid_file.release()
@@ -109,7 +109,7 @@ class Lifecycle:
 
     async def _reload(self) -> None:
         settings = self.plan.settings
-        with self.idle.working("reloads"):
+        with self.idle.working("reloads"), self._notifier.reload():
             if self.service is not None:
                 await self.service.reload_tls()
                 await self.service.reload_policy()
@@ -117,6 +117,11 @@ class Lifecycle:
         if told is not None:
             self._log.warn("{told}", told=told)
         self._log.info("{name} has reloaded", name=self.plan.row.name)
+
+    def _status(self) -> str:
+        """A line about the daemon for whoever looks at its state."""
+        count = 0 if self.service is None else len(self.service.clients)
+        return f"{count} client{'' if count == 1 else 's'}"
 
     def _leave(self) -> bool:
         """Be gone for who comes next, unless somebody comes now. The pid file goes in the same moment as the sockets:

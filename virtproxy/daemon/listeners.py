@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable, Iterable
 
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
-from virtproxy.daemon.sockets import OpenSocket, open_inet, open_unix
+from virtproxy.daemon.sockets import OpenSocket, adopt, open_inet, open_unix
 from virtproxy.rpc.acceptor import Acceptor
 from virtproxy.rpc.reactor import StreamReactor
 
@@ -39,8 +39,10 @@ class Listeners:
             raise
 
     def _open_one(self, endpoint: UnixEndpoint | InetEndpoint) -> None:
-        if isinstance(endpoint, UnixEndpoint):
-            opened: OpenSocket | None = open_unix(endpoint, self._backlog)
+        if endpoint.fd is not None:
+            opened: OpenSocket | None = adopt(endpoint, endpoint.fd)
+        elif isinstance(endpoint, UnixEndpoint):
+            opened = open_unix(endpoint, self._backlog)
         else:
             opened = open_inet(endpoint, self._backlog)
         if opened is not None:
@@ -108,4 +110,6 @@ def inet_name(address: object) -> str:
     """Return an IP address and port as text, for logs: ``[::1]:16514``."""
     if not isinstance(address, tuple) or len(address) < 2:
         return "unknown"
-    return f"[{address[0]}]:{address[1]}" if ":" in str(address[0]) else f"{address[0]}:{address[1]}"
+    # On a socket for both families, as systemd makes them, an IPv4 client has an address of IPv6's (RFC 4291).
+    host = str(address[0]).removeprefix("::ffff:") if "." in str(address[0]) else str(address[0])
+    return f"[{host}]:{address[1]}" if ":" in host else f"{host}:{address[1]}"

@@ -1,13 +1,27 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Tells the service manager how the daemon is (sd_notify(3)).
+"""Tells the service manager how the daemon is (sd_notify(3)), and that it lives (its watchdog).
 
 Called by ``lifecycle``. A service manager that does not listen is no reason to fail.
 """
 
 from __future__ import annotations
 
+import os
 import socket
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
+
+
+class Clock(Protocol):
+    """What of the reactor is needed."""
+
+    def callLater(self, delay: float, call: Callable[..., object], /) -> IDelayedCall:
+        """Call later."""
 
 
 def notify(environ: Mapping[str, str], state: str) -> bool:
@@ -24,3 +38,57 @@ def notify(environ: Mapping[str, str], state: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def watchdog_seconds(environ: Mapping[str, str], pid: int) -> float:
+    """Return how often the manager wants to hear from the process ``pid``, twice as often as it must; 0 for never."""
+    if environ.get("WATCHDOG_PID", str(pid)) != str(pid):
+        return 0.0
+    text = environ.get("WATCHDOG_USEC", "")
+    return int(text) / 2_000_000 if text.isascii() and text.isdecimal() and len(text) < 19 else 0.0
+
+
+class Notifier:
+    """What the service manager of ``environ`` is told; ``status`` gives a line about the daemon for people.
+
+    The watchdog is fed from the reactor's own turns, so that a daemon whose reactor hangs is started anew.
+    """
+
+    def __init__(self, environ: Mapping[str, str], clock: Clock, status: Callable[[], str]) -> None:
+        self._environ = environ
+        self._clock = clock
+        self._status = status
+        self._seconds = watchdog_seconds(environ, os.getpid())
+        self._watchdog: IDelayedCall | None = None
+        self._reloads = 0
+        self._ending = False
+
+    def ready(self) -> None:
+        """The daemon serves."""
+        notify(self._environ, f"READY=1\nSTATUS={self._status()}")
+        if self._seconds and self._watchdog is None:
+            self._feed()
+
+    @contextmanager
+    def reload(self) -> Iterator[None]:
+        """Say that the daemon reloads, and when it is done that it serves, whatever came of it."""
+        self._reloads += 1
+        usec = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        notify(self._environ, f"RELOADING=1\nMONOTONIC_USEC={usec}\nSTATUS=Reloading")
+        try:
+            yield
+        finally:
+            self._reloads -= 1
+            if not self._reloads and not self._ending:
+                self.ready()
+
+    def stopping(self) -> None:
+        """The daemon ends."""
+        self._ending = True
+        if self._watchdog is not None and self._watchdog.active():
+            self._watchdog.cancel()
+        notify(self._environ, "STOPPING=1\nSTATUS=Ending")
+
+    def _feed(self) -> None:
+        notify(self._environ, f"WATCHDOG=1\nSTATUS={self._status()}")
+        self._watchdog = self._clock.callLater(self._seconds, self._feed)

@@ -16,11 +16,12 @@ from virtproxy import __version__
 from virtproxy.daemon.catalogue import Kind, Row
 from virtproxy.daemon.idle import TIMEOUT_MAX
 
-_FLAGS = [
+_FLAGS: list[list[str | None]] = [
     ["verbose", "v", "log from the level info up"],
     ["daemon", "d", "run in the background"],
+    ["check-config", None, "say what is wrong with the configuration, and exit: 0 if nothing is"],
 ]
-_LISTEN = ["listen", "l", "listen on TCP and TLS as the configuration says"]
+_LISTEN: list[str | None] = ["listen", "l", "listen on TCP and TLS as the configuration says"]
 _PARAMETERS: list[list[object]] = [
     ["config", "f", None, "the configuration file"],
     ["timeout", "t", 0, "exit after SECONDS without a client; 0 is never"],
@@ -32,7 +33,7 @@ class DaemonOptions(usage.Options):
     """The options of one daemon; after parsing, the properties say what was asked for."""
 
     row: ClassVar[Row]
-    optFlags: ClassVar[list[list[str]]] = _FLAGS
+    optFlags: ClassVar[list[list[str | None]]] = _FLAGS
     optParameters: ClassVar[list[list[object]]] = _PARAMETERS
     # Below the options in the help text.
     longdesc = (
@@ -77,6 +78,16 @@ class DaemonOptions(usage.Options):
     def listens(self) -> bool:
         """Whether TCP and TLS may be used at all: libvirtd wants --listen for that."""
         return bool(self["listen"]) if "listen" in self else self.row.listens_on_network
+
+    @property
+    def asks_to_listen(self) -> bool:
+        """Whether --listen was given; only libvirtd has it."""
+        return "listen" in self and bool(self["listen"])
+
+    @property
+    def check_config(self) -> bool:
+        """Whether the daemon is only to say what it thinks of its configuration."""
+        return bool(self["check-config"])
 
     @property
     def config_file(self) -> str | None:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from virtproxy.auth.settings import AuthSettingError, check_auth_setting
 from virtproxy.daemon import endpoints
+from virtproxy.daemon.activation import entries_passed, passed_sockets
 from virtproxy.daemon.audit_settings import AuditSettings, audit_settings, audit_warnings
 from virtproxy.daemon.call_deadlines import call_deadlines
 from virtproxy.daemon.catalogue import Row
-from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
+from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint, entries_configured
 from virtproxy.daemon.failure import ExitCode, StartupError
 from virtproxy.daemon.log_settings import LogSettings, log_settings
 from virtproxy.daemon.metrics_port import metrics_endpoint, metrics_warnings
@@ -43,7 +44,8 @@ _UUID = re.compile(r"\s*[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\s*"
 class Plan:
     """A checked start. ``tls`` and ``sasl`` are None when no endpoint needs them; ``warnings`` are for the log.
 
-    ``policy`` decides what clients may do, ``owners`` has who owns what; None without a policy_file.
+    ``admin`` are the sockets of the administration interface. ``policy`` decides what clients may do, ``owners`` has
+    who owns what; None without a policy_file.
     """
 
     row: Row
@@ -60,6 +62,7 @@ class Plan:
     metrics: UnixEndpoint | InetEndpoint | None = None
     audit: AuditSettings | None = None
     warnings: tuple[str, ...] = field(default=())
+    admin: tuple[UnixEndpoint, ...] = ()
     policy: PolicyDecider | None = None
     owners: Owners | None = None
 
@@ -67,25 +70,28 @@ class Plan:
 def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> Plan:
     """Return what the daemon of ``options`` will do. Raises StartupError with what is wrong and what to do."""
     row, where = options.row, places(environ, uid)
-    _check_row(row, where)
+    given = passed_sockets(options, environ)
+    if not options.check_config:
+        _check_row(row, where)
     settings = load(row, options.config_file or where.config_file(row), required=options.config_file is not None)
     log = log_settings(settings, environ, verbose=options.verbose)
     _check_supported(settings)
     _check_values(settings)
     audit = audit_settings(settings)
-    inet = endpoints.inet_endpoints(settings) if options.listens else []
-    unix = endpoints.unix_endpoints(settings, where)
-    tls, tls_warnings = _tls(settings, where) if any(endpoint.transport == "tls" for endpoint in inet) else (None, [])
+    entries = entries_passed(given, settings) if given else entries_configured(settings, where, options.listens)
+    wants_tls = any(endpoint.transport == "tls" for endpoint in entries.inet)
+    tls, tls_warnings = _tls(settings, where) if wants_tls else (None, [])
     policy = policy_of(settings)
-    sasl, sasl_warnings = sasl_rules(settings, [*unix, *inet], environ)
+    sasl, sasl_warnings = sasl_rules(settings, [*entries.unix, *entries.inet], environ)
     metrics = metrics_endpoint(settings)
     return Plan(
         row=row,
         places=where,
         settings=settings,
         log=log,
-        unix=tuple(unix),
-        inet=tuple(inet),
+        unix=entries.unix,
+        inet=entries.inet,
+        admin=entries.admin,
         backends=endpoints.backend_sockets(settings, where),
         tls=tls,
         sasl=sasl,
@@ -95,10 +101,11 @@ def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> P
         warnings=(
             *settings.warnings,
             *_without_effect(settings),
+            *entries.warnings,
             *tls_warnings,
             *sasl_warnings,
             *policy_warnings(policy),
-            *polkit_warnings(settings, bool(inet)),
+            *polkit_warnings(settings, bool(entries.inet)),
             *metrics_warnings(settings, metrics),
         ),
         policy=policy,
@@ -113,13 +120,15 @@ def check_free(plan: Plan) -> Plan:
     Raises StartupError that names who is in the way. Apart from ``make_plan`` because the daemon that holds
     the pid file is the better news when both are taken.
     """
-    endpoints.check_directory(plan.settings, plan.places)
-    for endpoint in (*plan.unix, plan.metrics):
+    made = [endpoint for endpoint in plan.unix if endpoint.fd is None]
+    if made:
+        endpoints.check_directory(plan.settings, plan.places)
+    for endpoint in (*made, plan.metrics):
         if isinstance(endpoint, UnixEndpoint):
             check_unix(endpoint)
     if isinstance(plan.metrics, InetEndpoint):
         check_inet(plan.metrics)
-    return replace(plan, inet=tuple(endpoint for endpoint in plan.inet if check_inet(endpoint)))
+    return replace(plan, inet=tuple(each for each in plan.inet if each.fd is not None or check_inet(each)))
 
 
 def _check_row(row: Row, where: Places) -> None:

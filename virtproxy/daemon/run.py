@@ -44,6 +44,10 @@ def main(name: str, arguments: Sequence[str]) -> int:
 def _run(options: DaemonOptions) -> int:
     reactor_name = os.environ.get(VARIABLE) or "default"
     check_name(reactor_name)
+    if options.check_config:
+        from virtproxy.daemon.check_config import check_config
+
+        return check_config(options, os.environ, os.geteuid())
     plan = make_plan(options, os.environ, os.geteuid())
     if not options.background:
         return _Program(plan, reactor_name, None).run()

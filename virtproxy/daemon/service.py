@@ -93,6 +93,7 @@ class Service:
         self._stages = (*(() if self.audit is None else self.audit.stages), *stage_makers(plan, self._polkit))
         self._logins = Logins(plan, reactor, self._polkit)
         self.listeners = Listeners(reactor, settings.number("max_queued_clients"), self._accepted)
+        self.admin_listeners = Listeners(reactor, settings.number("admin_max_queued_clients"), self._admin_accepted)
         self.clients = Clients(
             settings.number("max_clients"),
             settings.number("max_anonymous_clients"),
@@ -124,12 +125,14 @@ class Service:
 
     def _listen(self) -> None:
         self.listeners.open((*self._plan.unix, *self._plan.inet))
-        if self._metrics_port is not None:
-            try:
+        try:
+            self.admin_listeners.open(self._plan.admin)
+            if self._metrics_port is not None:
                 self._metrics_port.open()
-            except BaseException:
-                self.listeners.close()
-                raise
+        except BaseException:
+            self.listeners.close()
+            self.admin_listeners.close()
+            raise
 
     def start(self) -> None:
         """Accept clients."""
@@ -140,6 +143,7 @@ class Service:
         if self._metrics_port is not None:
             self._metrics_port.start()
         self.listeners.resume()
+        self.admin_listeners.resume()
 
     async def reload_policy(self) -> None:
         """Read the policy again, if there is one; the log says what became of it."""
@@ -156,6 +160,7 @@ class Service:
         """Be gone for new clients, at once; False, and nothing has changed, if one is waiting to be accepted."""
         if not self.listeners.leave():
             return False
+        self.admin_listeners.close()
         if self._metrics_port is not None:
             self._metrics_port.close()
         return True
@@ -163,6 +168,7 @@ class Service:
     async def stop(self) -> None:
         """Accept nobody more, remove the sockets and say farewell to every client."""
         self.listeners.close()
+        self.admin_listeners.close()
         if self._policy_file is not None:
             self._policy_file.stop()
         if self.certificates is not None:
@@ -216,6 +222,10 @@ class Service:
             self._log.failure("a client could not be served")
             sock.close()
             self._left(number)
+
+    def _admin_accepted(self, sock: socket.socket, address: object, endpoint: UnixEndpoint | InetEndpoint) -> None:
+        self._log.warn("an administrator was turned away: this version has no administration interface")
+        sock.close()
 
     def _serve(self, number: int, sock: socket.socket, address: object, endpoint: UnixEndpoint | InetEndpoint) -> None:
         if isinstance(endpoint, UnixEndpoint):

@@ -119,6 +119,14 @@ def check_unix(endpoint: UnixEndpoint) -> bool:
         raise SocketError(f"{path} is in use by {_holder(probe)}: stop it or set {endpoint.key}")
 
 
+def adopt(endpoint: UnixEndpoint | InetEndpoint, fd: int) -> OpenSocket:
+    """Return the listening socket that the service manager passed as ``fd``; its file is not ours to remove."""
+    os.set_inheritable(fd, False)
+    sock = socket.socket(fileno=fd)
+    sock.setblocking(False)
+    return OpenSocket(sock, endpoint)
+
+
 def open_unix(endpoint: UnixEndpoint, backlog: int) -> OpenSocket:
     """Return a listening UNIX socket; a stale one is replaced. Raises SocketError."""
     if check_unix(endpoint):

@@ -50,6 +50,10 @@ class DaemonMaker:
 
         if options.background:
             _exit(StartupError("twistd runs in the background by itself, unless it gets -n: leave --daemon out"))
+        if options.check_config:
+            from virtproxy.daemon.check_config import check_config
+
+            sys.exit(check_config(options, os.environ, os.geteuid()))
         try:
             reactor = installed()
             plan = make_plan(options, os.environ, os.geteuid())

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from virtproxy.daemon.catalogue import Kind, Row
 from virtproxy.daemon.paths import SYSTEM
@@ -19,13 +20,15 @@ from virtproxy.daemon.sandbox import sandbox
 # How a file of ours is known when it is to be replaced or removed.
 MARK = "# This unit comes with virtproxy"
 PROGRAMS = "/usr/sbin"
+SocketKind = Literal["rw", "ro", "admin", "tcp", "tls"]
 # The kinds of sockets: what their units' names, and then their paths, end in.
-SUFFIXES = {"rw": "", "ro": "-ro", "admin": "-admin", "tcp": "-tcp", "tls": "-tls"}
-_PATHS = {"rw": "-sock", "ro": "-sock-ro", "admin": "-admin-sock"}
-PORTS = {"tcp": 16509, "tls": 16514}
+SUFFIXES: Mapping[SocketKind, str] = {"rw": "", "ro": "-ro", "admin": "-admin", "tcp": "-tcp", "tls": "-tls"}
+PATHS: Mapping[SocketKind, str] = {"rw": "-sock", "ro": "-sock-ro", "admin": "-admin-sock"}
+PORTS: Mapping[SocketKind, int] = {"tcp": 16509, "tls": 16514}
+LOCAL: tuple[SocketKind, ...] = ("rw", "ro", "admin")
 # Without polkit, which is not the default here, the mode is all that says who may come in (systemd's would be 0666).
-_MODES = {"rw": "0600", "ro": "0666", "admin": "0600"}
-_WHAT = {
+_MODES: Mapping[SocketKind, str] = {"rw": "0600", "ro": "0666", "admin": "0600"}
+_WHAT: Mapping[SocketKind, str] = {
     "rw": "local socket",
     "ro": "local read-only socket",
     "admin": "admin socket",
@@ -84,12 +87,12 @@ _NEEDS: Mapping[str, _Needs] = {
 }
 
 
-def kinds(row: Row) -> tuple[str, ...]:
+def kinds(row: Row) -> tuple[SocketKind, ...]:
     """Return the kinds of sockets that the system's daemon of ``row`` has: keys of SUFFIXES."""
-    return tuple(SUFFIXES) if row.listens_on_network else ("rw", "ro", "admin")
+    return tuple(SUFFIXES) if row.listens_on_network else LOCAL
 
 
-def socket_unit(row: Row, kind: str) -> str:
+def socket_unit(row: Row, kind: SocketKind) -> str:
     """Return the name of the unit of one socket, which is also what systemd calls its descriptors."""
     return f"{row.name}{SUFFIXES[kind]}.socket"
 
@@ -118,7 +121,7 @@ def _head(row: Row, what: str) -> list[str]:
 
 
 def _service(row: Row, programs: str) -> str:
-    main, *others = (socket_unit(row, kind) for kind in ("rw", "ro", "admin"))
+    main, *others = (socket_unit(row, kind) for kind in LOCAL)
     needs, monolithic = _NEEDS.get(row.name, _Needs()), row.kind is Kind.MONOLITHIC
     lines = _head(row, "")
     # libvirtd runs without its sockets too, where somebody listens as its configuration says.
@@ -162,7 +165,7 @@ def _running(row: Row, programs: str) -> list[str]:
     ]
 
 
-def _socket(row: Row, kind: str) -> str:
+def _socket(row: Row, kind: SocketKind) -> str:
     main, unit = socket_unit(row, "rw"), socket_unit(row, kind)
     lines = _head(row, f", {_WHAT[kind]}")
     if kind != "rw":
@@ -183,10 +186,10 @@ def _socket(row: Row, kind: str) -> str:
     return _text(lines)
 
 
-def _address(row: Row, kind: str) -> str:
+def _address(row: Row, kind: SocketKind) -> str:
     if kind in PORTS:
         return str(PORTS[kind])
-    return os.path.join(SYSTEM.run_dir, row.socket_prefix + _PATHS[kind])
+    return os.path.join(SYSTEM.run_dir, row.socket_prefix + PATHS[kind])
 
 
 def _text(lines: Iterable[str]) -> str:
