@@ -56,9 +56,7 @@ def virsh(uri: str, *words: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_the_first_client_starts_it_and_every_socket_serves(
-    place: Path, port: int, manager: socket.socket
-) -> None:
+def test_the_first_client_starts_it_and_every_socket_serves(place: Path, port: int, manager: socket.socket) -> None:
     text = 'auth_tcp = "none"\nunix_sock_rw_perms = "0770"\ntcp_port = "1"\n'
     daemon = activated(place, port, text, "--timeout", "1")
     for name in ("second", "first"):

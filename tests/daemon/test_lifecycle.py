@@ -122,16 +122,6 @@ def test_modes_and_owners(place: Path) -> None:
     assert daemon.stop() == 0
 
 
-def test_the_service_manager_is_told(place: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(place / "notify"))
-        manager.settimeout(STARTING)
-        daemon = started(place, NOTIFY_SOCKET=str(place / "notify"))
-        assert manager.recv(100) == b"READY=1"
-        assert daemon.stop() == 0
-        assert manager.recv(100) == b"STOPPING=1"
-
-
 def test_tcp_on_both_families(place: Path) -> None:
     daemon = started(place, 'listen_tcp = 1\nauth_tcp = "none"\ntcp_port = "0"\n')
     four, six = daemon.ports()
