@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A daemon behind the proxy is killed in the middle of calls, a stream and a subscription; the client goes on."""
+"""A daemon behind the proxy is killed in the middle of calls, a stream and a subscription; the client goes on.
+
+The proxy does not wait for the daemon here; where it does, see test_restarts.py.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ def assert_names_the_daemon(message: str, name: str = "virtqemud") -> None:
 
 def test_killed_in_the_middle_of_everything() -> None:
     with furnished() as lab:
-        backend, proxy = lab.proxied()
+        backend, proxy = lab.proxied(backend_reconnect="0")
         large_volume(lab)
         argv, env = script("loss", "everything", "qemu:///system")
         client = lab.spawn("loss", *argv, env=env)
@@ -86,7 +89,8 @@ def test_what_another_daemon_serves_goes_on() -> None:
         backend = lab.libvirtd(BACKEND_SOCKETS)
         networks.libvirtd(BACKEND_SOCKETS)
         network_socket = networks.outside(BACKEND_SOCKETS) / "libvirt-sock"
-        lab.virtproxyd({"qemu": BACKEND_SOCKETS / "libvirt-sock", "network": network_socket})
+        sockets = {"qemu": BACKEND_SOCKETS / "libvirt-sock", "network": network_socket}
+        lab.virtproxyd(sockets, backend_reconnect="0")
         argv, env = script("loss", "partly", "qemu:///system")
         client = lab.spawn("partial", *argv, env=env)
         assert wait_for_lines(client, "networks") == ["returned []"]

@@ -126,6 +126,8 @@ _LIBVIRT = (
 
 _OWN = (
     _texts("backend_sockets"),
+    Key("backend_reconnect", Type.BOOL, True, 0, 1),
+    _uint("backend_reconnect_timeout", 30, 1, 3600),
     _text("metrics_listen", None),
     _uint("tls_expiry_warning_days", 30, 0, 3650, network_only=True),
     _uint("busy_poll_us", 50, 0, 1000),

@@ -32,6 +32,7 @@ from virtproxy.daemon.rules import stage_makers
 from virtproxy.daemon.session_starts import SessionStarts
 from virtproxy.daemon.watched import Watched
 from virtproxy.identity import Caller, Identity
+from virtproxy.routing.comeback import Comeback
 from virtproxy.routing.router import Router
 from virtproxy.routing.session import Session
 from virtproxy.rpc.poller import Poller
@@ -81,7 +82,9 @@ class Service:
         self._poller = Poller(reactor, settings.number("busy_poll_us"))
         # A system's daemons are the administrator's to start; a user's are started when they are needed.
         start = None if plan.places.is_system else SessionStarts().start
-        self._router = Router(self._poller, plan.places.mode, plan.backends, local_drivers(plan.row), start)
+        self._router = Router(
+            self._poller, plan.places.mode, plan.backends, local_drivers(plan.row), start, comeback=_comeback(plan)
+        )
         self._settings = ServerSettings(
             max_requests=settings.number("max_client_requests"),
             keepalive_interval=settings.number("keepalive_interval"),
@@ -329,6 +332,11 @@ class Service:
         self.clients.left(number)
         if self._stopping is not None and not self._ends and not self._stopping.called:
             self._stopping.callback(None)
+
+
+def _comeback(plan: Plan) -> Comeback:
+    settings = plan.settings
+    return Comeback(settings.number("backend_reconnect_timeout") if settings.flag("backend_reconnect") else 0)
 
 
 def _certificates(plan: Plan, reactor: StreamReactor) -> Certificates | None:

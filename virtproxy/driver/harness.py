@@ -90,5 +90,13 @@ class DriverHarness:
     def backend_drained(self, backend: Backend) -> None:
         """A local backend takes everything."""
 
-    def backend_lost(self, backend: Backend, error: VirtError) -> None:
+    def backend_away(self, backend: Backend, error: VirtError) -> bool:
+        """A local backend goes away for good."""
+        raise AssertionError("a local driver went away for a while")
+
+    def backend_lost(self, backend: Backend, error: VirtError, *, deaf: bool = False) -> None:
         self.lost.append(error)
+
+    def backend_deaf(self, backend: Backend) -> None:
+        """A local backend never comes back."""
+        raise AssertionError("a local driver came back")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from virtproxy import errors
 from virtproxy.errors import VirtError
@@ -45,6 +46,15 @@ def hand_over(frame: Frame, procedure: Procedure[Any, Any], answer: Deferred[Any
         answer.errback(errors.rpc(f"the reply to {procedure.name} cannot be read: {failure}"))
         return
     answer.callback(result)
+
+
+def settled(answer: Deferred[Any]) -> Deferred[Any]:
+    """The answer, with an error as its value: nobody may be listening when it comes."""
+
+    def as_value(failure: Failure) -> BaseException | None:
+        return failure.value
+
+    return answer.addErrback(as_value)
 
 
 def _error(call: Frame, error: VirtError, kind: int) -> Frame:

@@ -35,8 +35,20 @@ class BackendClient(Protocol):
     def backend_drained(self, backend: Backend) -> None:
         """The backend can take more again."""
 
-    def backend_lost(self, backend: Backend, error: VirtError) -> None:
-        """The backend went away; its outstanding calls are answered, its streams end with `error`."""
+    def backend_away(self, backend: Backend, error: VirtError) -> bool:
+        """The backend went away and may come back; its outstanding calls are answered, its streams end with `error`.
+
+        Returns whether it shall come back even if nothing is called: somebody waits for news of it.
+        """
+
+    def backend_lost(self, backend: Backend, error: VirtError, *, deaf: bool = False) -> None:
+        """The backend went away; its outstanding calls are answered, its streams end with `error`.
+
+        `deaf`: events that the client asked it for come no more.
+        """
+
+    def backend_deaf(self, backend: Backend) -> None:
+        """The backend came back, but some events that the client asked it for come no more."""
 
 
 class Backend(Protocol):

@@ -118,7 +118,7 @@ class Inquiry:
 
     async def _open_now(self) -> None:
         self._closed = False
-        self._backend = self._router.backend(self._target, 0, own_identity(), self)
+        self._backend = self._router.backend(self._target, 0, own_identity(), self, comes_back=False)
         await self._backend.open()
         if self._closed:
             raise errors.internal("the daemon stops asking")
@@ -173,7 +173,15 @@ class Inquiry:
     def backend_drained(self, backend: Backend) -> None:
         """The daemon reads again."""
 
-    def backend_lost(self, backend: Backend, error: VirtError) -> None:
+    def backend_away(self, backend: Backend, error: VirtError) -> bool:
+        """It is not to come back by itself: after each opening there is something to ask first."""
+        self.backend_lost(backend, error)
+        return False
+
+    def backend_lost(self, backend: Backend, error: VirtError, *, deaf: bool = False) -> None:
         """Nothing more is heard: what was learned is forgotten, the next question opens the connection anew."""
         if backend is self._backend:
             self._drop(error)
+
+    def backend_deaf(self, backend: Backend) -> None:
+        """It never comes back by itself."""

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from virtproxy import errors
 from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
 from virtproxy.protocol import remote
 from virtproxy.protocol.errors import ErrorCode, ErrorDomain
+from virtproxy.routing.answers import settled
 from virtproxy.routing.families import Target
 from virtproxy.routing.identity_params import identity_params
 from virtproxy.rpc.client import ClientConnection, ConnectionClosed
@@ -72,7 +72,7 @@ async def open_daemon(link: ClientConnection, opening: Opening) -> None:
     def introduce_client() -> Deferred[None]:
         return introduce(link, opening.identity)
 
-    answers = [_settled(link.call(remote.AUTH_LIST)), _settled(open_uri()), _settled(introduce_client())]
+    answers = [settled(link.call(remote.AUTH_LIST)), settled(open_uri()), settled(introduce_client())]
     _check_login(_value(await answers[0]))
     await _in_order(answers[1], open_uri)
     await _in_order(answers[2], introduce_client)
@@ -92,25 +92,16 @@ def _check_login(offered: remote.AuthListRet) -> None:
         )
 
 
-def _settled(answer: Deferred[Any]) -> Deferred[Any]:
-    """The answer, with an error as its value: nobody may be listening when it comes."""
-
-    def as_value(failure: Failure) -> BaseException | None:
-        return failure.value
-
-    return answer.addErrback(as_value)
-
-
-def _value(settled: Any) -> Any:
-    if isinstance(settled, BaseException):
-        raise settled
-    return settled
+def _value(outcome: Any) -> Any:
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
 
 
 async def _in_order(early: Deferred[Any], again: Callable[[], Deferred[None]]) -> None:
     """Accept the early call's success; repeat it now that what comes before it is done."""
-    settled = await early
-    if isinstance(settled, VirtError) and not isinstance(settled, ConnectionClosed):
+    outcome = await early
+    if isinstance(outcome, VirtError) and not isinstance(outcome, ConnectionClosed):
         await again()
     else:
-        _value(settled)
+        _value(outcome)

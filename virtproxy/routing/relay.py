@@ -20,8 +20,10 @@ from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
 from virtproxy.routing.answers import error_reply
 from virtproxy.routing.backend import BackendClient
+from virtproxy.routing.comeback import NEVER, Comeback
 from virtproxy.routing.families import daemon_of
 from virtproxy.routing.opening import DaemonStarter, Opening, connect_daemon, introduce, open_daemon
+from virtproxy.routing.registrations import NOTED, Registrations
 from virtproxy.rpc.client import ClientConnection, ConnectionClosed
 from virtproxy.rpc.reactor import StreamReactor
 from virtproxy.wire.frame import (
@@ -104,6 +106,7 @@ class RemoteBackend:
         opening: Opening,
         client: BackendClient,
         start: DaemonStarter | None = None,
+        comeback: Comeback = NEVER,
     ) -> None:
         self._reactor = reactor
         self._start = start
@@ -116,6 +119,12 @@ class RemoteBackend:
         self._pending: list[Frame] = []
         # Calls that the daemon owes an answer, by the client's serial.
         self._outstanding: dict[int, Frame] = {}
+        self._comeback = comeback
+        # Lost, and waited for.
+        self._away = False
+        self._registrations = Registrations()
+        # Events that came while others were still being asked for again.
+        self._early: list[Frame] = []
         self._paused = False
         self._closed = False
 
@@ -140,12 +149,29 @@ class RemoteBackend:
                 self._client.reply(error_reply(frame, errors.rpc("the serial is in use")), frame)
                 return
             self._outstanding[frame.serial] = frame
+            if frame.procedure in NOTED:
+                self._note(frame, link)
+                return
             link.send(frame)
             return
         self._pending.append(frame)
+        self._begin()
+
+    def _note(self, frame: Frame, link: _Link) -> None:
+        """Pass on a call that asks for events, or gives them up."""
+        better = self._registrations.sent(frame)
+        if better is not None:
+            link.send(better)
+            return
+        del self._outstanding[frame.serial]
+        self._client.reply(self._registrations.gone(frame) or error_reply(frame, errors.internal("no such events")))
+
+    def _begin(self) -> None:
+        """Open the connection, unless that is under way."""
         if self._under_way is None:
-            self._under_way = ensureDeferred(self.open())
-            self._under_way.addErrback(self._refuse_pending)
+            opening = self._comeback.wait(self._reactor, self._open) if self._away else self.open()
+            self._under_way = ensureDeferred(opening)
+            self._under_way.addErrback(self._given_up)
 
     def stream(self, frame: Frame) -> None:
         """Pass a stream packet on, after the call that waits for the connection; without one its stream is gone."""
@@ -183,14 +209,18 @@ class RemoteBackend:
                 self._client.reply(error_reply(frame, error), frame)
         if self._link is not None:
             self._link.close()
+        if self._away and self._under_way is not None:
+            self._under_way.cancel()
 
     # Opening
 
     async def open(self) -> None:
         """Connect, open the URI and say who the client is; raises VirtError as the daemon says it."""
+        await self._open(OPEN_SECONDS)
+
+    async def _open(self, seconds: float) -> None:
         link = _Link(self, self._reactor)
-        link.when_lost.append(self._link_lost)
-        timer = self._reactor.callLater(OPEN_SECONDS, link.abort, "it did not answer in time")
+        timer = self._reactor.callLater(min(seconds, OPEN_SECONDS), link.abort, "it did not answer in time")
         try:
             opening = self._opening
             await connect_daemon(self._reactor, opening, link, self._start)
@@ -198,12 +228,14 @@ class RemoteBackend:
             if self._closed:
                 raise errors.internal("the client left")
             await open_daemon(link, opening)
-            if opening is not self._opening:  # the client became somebody else meanwhile
-                await introduce(link, self._opening.identity)
+            refused = await self._ask_for_events(link) if self._registrations else []
+            while opening is not self._opening:  # the client became somebody else meanwhile
+                opening = self._opening
+                await introduce(link, opening.identity)
         except BaseException as failure:
-            link.when_lost.clear()
             link.close("could not be opened")
             self._link = None
+            self._early.clear()
             if isinstance(failure, ConnectionClosed):
                 raise self._lost_error(link.lost_reason or "it closed the connection") from None
             raise
@@ -211,6 +243,24 @@ class RemoteBackend:
             if timer.active():
                 timer.cancel()
         self._opened(link)
+        for error in refused:
+            self._log.warn(
+                "{name} refuses events that it gave: {error}", name=self.name, error=error.message, client=self._client
+            )
+        if refused:
+            self._client.backend_deaf(self)
+
+    async def _ask_for_events(self, link: _Link) -> list[VirtError]:
+        """Register what the client had registered; what comes of it already waits until all is there."""
+
+        def receive(frame: Frame) -> None:
+            if frame.type == MESSAGE:
+                self._early.append(frame)
+            else:
+                link.frame_received(frame)
+
+        link.receiver = receive
+        return await self._registrations.renew(link.call)
 
     async def set_identity(self, identity: Identity) -> None:
         """Tell the daemon that the client speaks for somebody else from now on."""
@@ -220,17 +270,27 @@ class RemoteBackend:
 
     def _opened(self, link: _Link) -> None:
         self._under_way = None
+        if self._away:
+            self._away = False
+            self._comeback.came_back(self._opening.target.driver)
+            self._log.info("{name} is there again", name=self.name, client=self._client)
         self._open_link = link
+        link.when_lost.append(self._link_lost)
         link.receiver = self._frame_received
         if self._paused:
             link.hold("client")
+        early, self._early = self._early, []
+        for event in early:
+            self._frame_received(event)
         while self._pending and self._open_link is not None:
             frame = self._pending.pop(0)
             (self.call if frame.type in CALLS else self.stream)(frame)
 
-    def _refuse_pending(self, failure: Failure) -> None:
+    def _given_up(self, failure: Failure) -> None:
         """The daemon cannot be opened: answer every call that waited for it."""
         self._under_way = None
+        if self._closed:
+            return
         error = failure.value
         if not isinstance(error, VirtError):
             self._log.failure("opening {name} failed", failure=failure, name=self.name, client=self._client)
@@ -240,6 +300,10 @@ class RemoteBackend:
             ClientConnection.discard(frame)
             if frame.type in CALLS:
                 self._client.reply(error_reply(frame, error), frame)
+        if self._away:
+            self._away = False
+            self._comeback.given_up(self._opening.target.driver)
+            self._client.backend_lost(self, error, deaf=bool(self._registrations))
 
     # The way back
 
@@ -248,10 +312,17 @@ class RemoteBackend:
         if kind == REPLY or kind == REPLY_WITH_FDS:
             call = self._outstanding.pop(frame.serial, None)
             if call is not None:
+                if self._registrations.pending:
+                    frame = self._registrations.answered(frame)
                 self._client.reply(frame, call)
             elif self._link is not None:
                 self._link.frame_received(frame)
         elif kind == MESSAGE or kind == STREAM or kind == STREAM_HOLE:
+            if kind == MESSAGE and self._registrations.translates:
+                event = self._registrations.event(frame)
+                if event is None:
+                    return
+                frame = event
             self._client.send(frame)
         else:
             ClientConnection.discard(frame)
@@ -269,16 +340,22 @@ class RemoteBackend:
         self._client.backend_drained(self)
 
     def _link_lost(self, reason: str) -> None:
-        """The daemon went away: answer what it owed and be ready to open it again."""
+        """The daemon went away: answer what it owed, and open it again now or with the next call."""
         self._open_link = None
         self._link = None
         if self._closed:
             return
         outstanding, self._outstanding = self._outstanding, {}
         self._log.warn("lost {name}: {reason}", name=self.name, reason=reason, client=self._client)
+        error = self._lost_error(reason)
         for frame in outstanding.values():
-            self._client.reply(error_reply(frame, self._lost_error(reason)), frame)
-        self._client.backend_lost(self, self._lost_error(reason))
+            self._client.reply(self._registrations.gone(frame) or error_reply(frame, error), frame)
+        if not self._comeback.seconds:
+            self._client.backend_lost(self, error, deaf=bool(self._registrations))
+            return
+        self._away = True
+        if (self._client.backend_away(self, error) or self._registrations) and not self._closed:
+            self._begin()
 
     def _lost_error(self, reason: str) -> VirtError:
         """The error of a call or stream that died with the daemon's connection."""

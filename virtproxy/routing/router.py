@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from virtproxy.identity import Identity
 from virtproxy.routing.backend import Backend, BackendClient
+from virtproxy.routing.comeback import NEVER, Comeback
 from virtproxy.routing.families import Target, no_daemon
 from virtproxy.routing.opening import DaemonStarter, Opening
 from virtproxy.routing.probe import default_uri
@@ -27,7 +28,8 @@ LocalOpener = Callable[[Target, int, Identity, BackendClient], Backend]
 class Router:
     """`sockets` maps a driver to its daemon's socket; `local` the drivers that are in this process.
 
-    `start` is only there in session mode: nobody else starts a user's own daemons.
+    `start` is only there in session mode: nobody else starts a user's own daemons. `comeback` says how long a lost
+    daemon is waited for.
     """
 
     reactor: StreamReactor
@@ -35,6 +37,7 @@ class Router:
     sockets: Mapping[str, str]
     local: Mapping[str, LocalOpener] = field(default_factory=dict)
     start: DaemonStarter | None = None
+    comeback: Comeback = field(default_factory=Comeback)
     # How many calls each rule has refused, by the name of its module.
     refusals: Counter[str] = field(default_factory=Counter)
 
@@ -42,12 +45,18 @@ class Router:
         """The URI of a client that names none; VirtError if no daemon is there."""
         return default_uri(self.mode, self.sockets.get)
 
-    def backend(self, target: Target, flags: int, identity: Identity, client: BackendClient) -> Backend:
-        """A backend for `target`, not opened yet; VirtError if nothing serves its driver."""
+    def backend(
+        self, target: Target, flags: int, identity: Identity, client: BackendClient, *, comes_back: bool = True
+    ) -> Backend:
+        """A backend for `target`, not opened yet; VirtError if nothing serves its driver.
+
+        With `comes_back` it is waited for, as `comeback` says, when it is lost.
+        """
         opener = self.local.get(target.driver)
         if opener is not None:
             return opener(target, flags, identity, client)
         path = self.sockets.get(target.driver)
         if path is None:
             raise no_daemon(target.driver)
-        return RemoteBackend(self.reactor, Opening(target, path, flags, identity), client, self.start)
+        comeback = self.comeback if comes_back else NEVER
+        return RemoteBackend(self.reactor, Opening(target, path, flags, identity), client, self.start, comeback)

@@ -268,15 +268,28 @@ class Session:
         """Read from the client again."""
         self.client.release(backend)
 
-    def backend_lost(self, backend: Backend, error: VirtError) -> None:
+    def backend_away(self, backend: Backend, error: VirtError) -> bool:
+        """End the streams of a backend that is lost for now; it is missed by a client that asked to be told."""
+        self._end_streams(backend, error)
+        return self.wants_close_event and backend is self.primary
+
+    def backend_lost(self, backend: Backend, error: VirtError, *, deaf: bool = False) -> None:
         """End the streams of a lost backend, and tell a client that asked to be told."""
+        self._end_streams(backend, error)
+        if self.wants_close_event and (deaf or backend is self.primary):
+            self._edge.send_close_event()
+
+    def backend_deaf(self, backend: Backend) -> None:
+        """Tell a client that asked to be told: what it waits for may never come."""
+        if self.wants_close_event:
+            self._edge.send_close_event()
+
+    def _end_streams(self, backend: Backend, error: VirtError) -> None:
         for serial, (call, owner) in list(self._streams.items()):
             if owner is backend:
                 del self._streams[serial]
                 self.client.send(stream_error(call, error))
         self.client.release(backend)
-        if backend is self.primary and self.wants_close_event:
-            self._edge.send_close_event()
 
     # The client's flow and end
 
