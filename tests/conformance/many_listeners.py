@@ -69,8 +69,9 @@ class Listener:
                 self.ended["connection lost"] += 1
                 return
             except VirtError as error:
-                known = error.message.startswith("internal error: lost the connection to virtqemud")
-                self.ended["refused" if known else error.message] += 1
+                message = str(error.message)
+                known = message.startswith("internal error: lost the connection to virtqemud")
+                self.ended["refused" if known else message] += 1
             await pause(self.reactor, PAUSE)
 
 

@@ -28,6 +28,8 @@ Daemons = dict[str, ScriptedDaemon]
 TYPE = remote.ConnectGetTypeRet(type="QEMU")
 REGISTER = remote.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY
 LEAVE = remote.CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY
+LeaveArgs = remote.ConnectDomainEventCallbackDeregisterAnyArgs
+Registered = remote.ConnectDomainEventCallbackRegisterAnyRet
 EVENT = remote.DOMAIN_EVENT_CALLBACK_REBOOT
 DOM = remote.NonnullDomain(name="g", uuid=bytes(16), id=1)
 ANY_EVENT = remote.ConnectDomainEventCallbackRegisterAnyArgs(event_id=1, dom=None)
@@ -42,7 +44,7 @@ class Restartable:
         self.numbers = count(10)
         self._loop = loop
         self.script.answers[remote.CONNECT_GET_TYPE] = TYPE
-        self.script.answers[REGISTER] = lambda args: REGISTER.ret(callback_id=next(self.numbers))
+        self.script.answers[REGISTER] = lambda args: Registered(callback_id=next(self.numbers))
         self.script.answers[LEAVE] = None
 
     async def leave(self) -> None:
@@ -128,8 +130,8 @@ async def test_events_come_again_with_the_ids_that_the_client_knows(
     await settle(loop)
     assert (number, heard, told) == (10, [10], [])
     assert proxy.router.comeback.outcomes == {("qemu", "back"): 1}
-    await client.call(LEAVE, LEAVE.args(callback_id=number))
-    assert qemu.script.sessions[-1].calls[-1] == (LEAVE, LEAVE.args(callback_id=0))
+    await client.call(LEAVE, LeaveArgs(callback_id=number))
+    assert qemu.script.sessions[-1].calls[-1] == (LEAVE, LeaveArgs(callback_id=0))
 
 
 @pytest_twisted.ensureDeferred
@@ -218,7 +220,7 @@ async def test_a_daemon_that_dies_again_while_it_is_opened_is_tried_again(
     await pass_time(clock, loop, 1.5)
     assert len(qemu.script.sessions) == 2
     await qemu.leave()
-    qemu.script.answers[REGISTER] = lambda args: REGISTER.ret(callback_id=77)
+    qemu.script.answers[REGISTER] = lambda args: Registered(callback_id=77)
     await qemu.come_back()
     await pass_time(clock, loop, 1.5)
     qemu.tell(77)
@@ -252,7 +254,7 @@ async def test_events_that_come_before_all_are_registered_are_kept(
 
     def slowly(args: Any) -> Any:
         asked.append(Deferred())
-        return REGISTER.ret(callback_id=5) if len(asked) == 1 else LATER
+        return Registered(callback_id=5) if len(asked) == 1 else LATER
 
     qemu.script.answers[REGISTER] = slowly
     await qemu.come_back()
@@ -261,7 +263,7 @@ async def test_events_that_come_before_all_are_registered_are_kept(
     await settle(loop)
     assert heard == []
     session = qemu.script.sessions[-1]
-    session.connection.reply(REGISTER.reply_frame(session.frames[-1].serial, REGISTER.ret(callback_id=6)))
+    session.connection.reply(REGISTER.reply_frame(session.frames[-1].serial, Registered(callback_id=6)))
     qemu.tell(6)
     await settle(loop)
     assert heard == [number, second]
@@ -286,7 +288,7 @@ async def test_a_refused_registration_is_told_to_who_wants_to_be_told(
     await pass_time(clock, loop, 1.5)
     assert await waiting == TYPE
     assert told == [1]
-    await client.call(LEAVE, LEAVE.args(callback_id=number))
+    await client.call(LEAVE, LeaveArgs(callback_id=number))
     assert LEAVE.name not in qemu.called
 
 
@@ -297,7 +299,7 @@ async def test_giving_events_up_succeeds_when_the_daemon_that_sent_them_dies(
     client = await proxy.client("qemu:///system")
     number, _ = await listening(client)
     qemu.script.answers[LEAVE] = lambda args: LATER
-    leaving = client.call(LEAVE, LEAVE.args(callback_id=number))
+    leaving = client.call(LEAVE, LeaveArgs(callback_id=number))
     await settle(loop)
     await qemu.leave()
     await leaving
