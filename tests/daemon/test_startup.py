@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.daemon_process import COMMAND, DaemonProcess, configuration, environment
+from tests.support.daemon_process import COMMAND, TWISTD, DaemonProcess, configuration, environment
 from tests.support.pki import SERVER, Authority, Leaf, pem, write_pair
+from virtproxy.daemon.catalogue import ROWS
 
 
 @pytest.fixture
@@ -218,17 +219,30 @@ def test_a_stale_socket_and_a_stale_pid_file_are_replaced(place: Path) -> None:
     assert files(place) == ["d.conf", "output"]
 
 
-def test_daemons_without_a_driver_say_so(place: Path) -> None:
-    for name in ("virtqemud", "virtstoraged", "libvirtd"):
-        done = subprocess.run(
-            [sys.executable, "-m", "virtproxy.cli.daemons", name],
-            capture_output=True,
+@pytest.mark.programs("unshare")
+@pytest.mark.parametrize("user", [(), ("unshare", "--user")], ids=["system", "session"])
+@pytest.mark.parametrize("command", [("-m", "virtproxy.cli.daemons"), (*TWISTD[1:], "-n")], ids=["program", "twistd"])
+def test_daemons_without_a_driver_say_so(place: Path, command: tuple[str, ...], user: tuple[str, ...]) -> None:
+    names = [name for name, row in ROWS.items() if not row.served]
+    started = [
+        subprocess.Popen(
+            [*user, sys.executable, *command, name],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
             env=environment(place),
+            cwd=place,
         )
-        assert done.returncode == 11
-        assert done.stderr.startswith(f"{name}: {name} has no driver in this version of virtproxy")
+        for name in names
+    ]
+    said = {
+        name: (daemon.communicate(timeout=25)[1], daemon.returncode)
+        for name, daemon in zip(names, started, strict=True)
+    }
+    for name, (text, code) in said.items():
+        assert f"{name} has no driver in this version of virtproxy; run libvirt's own {name}" in text
+        assert (text.count("\n"), code) == (1, 11)
+    assert files(place) == []
 
 
 def test_an_unknown_daemon_is_told_from_the_known() -> None:
