@@ -32,6 +32,7 @@ mirror=$(apt-get indextargets --format '$(SITE)' 'Codename: bookworm' 'Component
 mmdebstrap --quiet --variant=minbase --include="$installed" --components=main --skip=cleanup/apt \
     --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
     --customize-hook="chroot \"\$1\" apt-get install -qq -y --download-only ${fetched[*]} >/dev/null" \
+    --customize-hook='echo host >"$1/etc/hostname"; rm -f "$1/etc/resolv.conf"' \
     bookworm "$target" "${mirror:-http://deb.debian.org/debian}" >&2 || fail "cannot make $target"
 touch "$target.complete"
 echo "$target"

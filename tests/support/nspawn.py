@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import tempfile
@@ -67,7 +68,7 @@ class Container:
             [
                 *("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "sh", "-c", _START, "sh", tree, place),
                 *("--boot", "--register=no", "--keep-unit", "--private-network", "--console=pipe", "--quiet"),
-                *("--hostname=host", f"--machine=virtproxy-{directory.name}", "--resolv-conf=off", "--timezone=off"),
+                *(f"--machine=virtproxy-{secrets.token_hex(6)}", "--resolv-conf=off", "--timezone=off"),
                 *(f"--bind-ro={path}" for path in shared),
             ],
             stdin=subprocess.DEVNULL,
@@ -110,9 +111,15 @@ class Container:
         """Write a file there, with the directories above it."""
         self.run("sh", "-c", 'mkdir -p "$(dirname "$1")" && cat >"$1"', "sh", path, stdin=text)
 
-    def state(self, question: str, unit: str) -> str:
-        """What ``systemctl is-active``, ``is-enabled`` or ``is-failed`` says of a unit."""
-        return self.run("systemctl", question, unit, check=False).stdout.strip()
+    def install(self, *packages: str | Path) -> str:
+        """Install Debian packages by name, or by their files' paths there; return what apt-get prints."""
+        quiet = ("-o", "Dpkg::Use-Pty=0", "-o", "APT::Color=0")
+        names = (str(package) for package in packages)
+        return self.run("apt-get", "install", "-q", "-y", *quiet, *names, seconds=300).stdout
+
+    def state(self, question: str, *units: str) -> str:
+        """What ``systemctl is-active``, ``is-enabled`` or ``is-system-running`` says."""
+        return self.run("systemctl", question, *units, check=False).stdout.strip()
 
     def wait(self, condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
         """Poll until it is true; AssertionError that names what was awaited."""
@@ -127,8 +134,9 @@ class Container:
         self.run("systemctl", "is-system-running", "--wait", check=False, seconds=BOOT_SECONDS)
 
     def _answers(self) -> bool:
+        assert self._shell.poll() is None, f"the container ended: {Path(self._console.name).read_text()}"
         with contextlib.suppress(AssertionError, OSError):
-            return "Failed to connect" not in self.run("systemctl", "is-system-running", check=False).stdout
+            return self.state("is-system-running") in {"initializing", "starting", "running", "degraded"}
         return False
 
     def reboot(self) -> None:
