@@ -109,6 +109,11 @@ class Gate:
         self.login = login
 
     @property
+    def row(self) -> str:
+        """How clients of its socket log in: "none", "sasl", "polkit"."""
+        return self._row
+
+    @property
     def authenticated(self) -> bool:
         """Whether the client may call everything that its rights allow."""
         return self._phase is Phase.OPEN

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Iterable
 
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
+from virtproxy.daemon.queued import queued
 from virtproxy.daemon.sockets import OpenSocket, adopt, open_inet, open_unix
 from virtproxy.rpc.acceptor import Acceptor
 from virtproxy.rpc.reactor import StreamReactor
@@ -56,6 +57,11 @@ class Listeners:
     def addresses(self) -> list[tuple[UnixEndpoint | InetEndpoint, str]]:
         """What is listened on, with the port the kernel chose where the endpoint asked for any."""
         return [(opened.endpoint, _name(opened)) for opened in self._open]
+
+    @property
+    def queued(self) -> int:
+        """How many clients are connected and wait to be accepted."""
+        return sum(queued(opened.socket) for opened in self._open)
 
     def resume(self) -> None:
         """Accept clients."""

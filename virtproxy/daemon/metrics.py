@@ -10,8 +10,9 @@ sees all of it.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from virtproxy import __version__
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # The values of a metric's labels, and the number.
 Sample = tuple[tuple[str, ...], float]
+# The same of a histogram: how many in each bucket (the last is what is above every bound), and their sum.
+Spread = tuple[tuple[str, ...], Sequence[int], float]
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -51,11 +54,24 @@ class Metric:
     read: Callable[[], Iterable[Sample]]
 
 
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """A declared histogram; ``bounds`` are the upper ends of its buckets."""
+
+    name: str
+    about: str
+    labels: tuple[str, ...]
+    bounds: tuple[float, ...]
+    read: Callable[[], Iterable[Spread]]
+
+
 class Metrics:
     """The metrics of one daemon."""
 
     def __init__(self) -> None:
-        self._metrics: dict[str, Metric] = {}
+        self._metrics: dict[str, Metric | Histogram] = {}
+        # Has the figures of the process, by the names that every exporter uses ("process_...").
+        self.process = False
 
     def counter(self, name: str, about: str, *labels: str) -> Counter:
         """Declare a counter; ``name`` has no "_total" at its end, it is shown with it. ValueError if it is taken."""
@@ -68,6 +84,16 @@ class Metrics:
         read = lambda: [((value,), number) for value, number in counts.items()]  # noqa: E731 -- read when asked
         self._declare(Metric(name, "counter", about, (label,), read))
 
+    def counted(self, name: str, about: str, read: Callable[[], Iterable[Sample]], *labels: str) -> None:
+        """Declare a counter that another part keeps; ``read`` is called for its samples when somebody asks."""
+        self._declare(Metric(name, "counter", about, labels, read))
+
+    def histogram(
+        self, name: str, about: str, bounds: tuple[float, ...], read: Callable[[], Iterable[Spread]], *labels: str
+    ) -> None:
+        """Declare a histogram that another part keeps."""
+        self._declare(Histogram(name, about, labels, bounds, read))
+
     def gauge(self, name: str, about: str, read: Callable[[], Iterable[Sample]], *labels: str) -> None:
         """Declare a gauge; ``read`` is called for its samples when somebody asks. ValueError if it is taken."""
         self._declare(Metric(name, "gauge", about, labels, read))
@@ -76,16 +102,35 @@ class Metrics:
         """Declare a gauge without labels."""
         self.gauge(name, about, lambda: [((), read())])
 
-    def _declare(self, metric: Metric) -> None:
+    @property
+    def names(self) -> list[str]:
+        """What is declared, by the names that are shown, without the parts of histograms."""
+        return [
+            f"{metric.name}_total" if isinstance(metric, Metric) and metric.kind == "counter" else metric.name
+            for metric in self._metrics.values()
+        ]
+
+    def _declare(self, metric: Metric | Histogram) -> None:
         if metric.name in self._metrics:
             raise ValueError(f"the metric {metric.name} is declared twice")
         self._metrics[metric.name] = metric
 
     def collect(self) -> Iterator[Any]:
         """Yield every metric as prometheus-client's; the interface of its collectors."""
-        from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+        from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
+        if self.process:
+            from prometheus_client.process_collector import ProcessCollector
+
+            yield from ProcessCollector(registry=None).collect()
         for metric in list(self._metrics.values()):
+            if isinstance(metric, Histogram):
+                histogram = HistogramMetricFamily(metric.name, metric.about, labels=metric.labels)
+                ends = [*map(str, metric.bounds), "+Inf"]
+                for values, counts, total in metric.read():
+                    histogram.add_metric(values, list(zip(ends, accumulate(counts), strict=True)), total)
+                yield histogram
+                continue
             family = (CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily)(
                 metric.name, metric.about, labels=metric.labels
             )

@@ -23,8 +23,10 @@ from virtproxy.daemon.listeners import Listeners, inet_name
 from virtproxy.daemon.locals import local_drivers
 from virtproxy.daemon.login_limit import LoginLimit
 from virtproxy.daemon.logins import Logins
+from virtproxy.daemon.loop_lag import LoopLag
 from virtproxy.daemon.metrics import Metrics, declare_daemon
 from virtproxy.daemon.metrics_port import MetricsPort
+from virtproxy.daemon.parts import parts
 from virtproxy.daemon.plan import Plan
 from virtproxy.daemon.policy_file import policy_file
 from virtproxy.daemon.polkit import polkit_authority
@@ -33,7 +35,7 @@ from virtproxy.daemon.session_starts import SessionStarts
 from virtproxy.daemon.watched import Watched
 from virtproxy.identity import Caller, Identity
 from virtproxy.routing.comeback import Comeback
-from virtproxy.routing.router import Router
+from virtproxy.routing.rules.bulkhead import BulkheadRule
 from virtproxy.routing.session import Session
 from virtproxy.rpc.poller import Poller
 from virtproxy.rpc.reactor import StreamReactor
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from virtproxy.daemon.audit_log import AuditLog
     from virtproxy.daemon.certificates import Certificates
     from virtproxy.daemon.log import DaemonLog
+    from virtproxy.routing.measured import Measurements
 
 # How long clients may take to swallow what is queued for them when the daemon ends.
 FAREWELL_SECONDS = 2.0
@@ -82,7 +85,8 @@ class Service:
         self._poller = Poller(reactor, settings.number("busy_poll_us"))
         # A system's daemons are the administrator's to start; a user's are started when they are needed.
         start = None if plan.places.is_system else SessionStarts().start
-        self._router = Router(
+        self._parts = parts(measured=plan.metrics is not None)
+        self._router = self._parts.router(
             self._poller, plan.places.mode, plan.backends, local_drivers(plan.row), start, comeback=_comeback(plan)
         )
         self._settings = ServerSettings(
@@ -108,12 +112,35 @@ class Service:
         self.metrics = Metrics()
         declare_daemon(self.metrics, plan.row.name, self.clients, self._router.refusals, self.certificates)
         self._metrics_port = None if plan.metrics is None else MetricsPort(reactor, plan.metrics, self.metrics)
+        self._lag = LoopLag(reactor)
+        if self._parts.measurements is not None:
+            self._measure(self._parts.measurements)
         # By client number: what ends it.
         self._ends: dict[int, Callable[[str], None]] = {}
         self._stopping: Deferred[None] | None = None
         # By client number: what is asked anew when the rules change.
         self._sessions: dict[int, Session] = {}
         self._policy_file = None if plan.policy is None else policy_file(plan.policy, reactor, self._rules_changed)
+
+    def _measure(self, measurements: Measurements) -> None:
+        """Declare what only a daemon with metrics knows."""
+        from virtproxy.daemon.metrics_calls import declare_calls
+        from virtproxy.daemon.metrics_state import State, declare_state
+
+        bulkheads = [maker for maker in self._stages if isinstance(maker, BulkheadRule)]
+        state = State(
+            self._plan.settings,
+            self.clients,
+            lambda: list(self._sessions.values()),
+            lambda: self.listeners.queued,
+            self._router,
+            self._lag,
+            lambda: max((rule.busiest for rule in bulkheads), default=0),
+            self.log,
+        )
+        declare_calls(self.metrics, measurements)
+        declare_state(self.metrics, state)
+        self.metrics.process = True
 
     def open(self) -> None:
         """Listen, without accepting yet. Raises SocketError, StartupError."""
@@ -145,6 +172,7 @@ class Service:
             self.certificates.start()
         if self._metrics_port is not None:
             self._metrics_port.start()
+            self._lag.start()
         self.listeners.resume()
         self.admin_listeners.resume()
 
@@ -178,6 +206,7 @@ class Service:
             self.certificates.stop()
         if self._metrics_port is not None:
             self._metrics_port.close()
+            self._lag.stop()
         await self._say_farewell()
         self._logins.close()
         if self._polkit is not None:
@@ -286,10 +315,12 @@ class Service:
             connection.limit_packets()
 
         gate = self._logins.gate(auth, identity, admitted)
-        connection = ServerConnection(
+        connection = self._parts.connection(
             self._reactor,
             self._settings,
-            lambda client: self._session(number, Session(client, gate, self._router, identity, self._stages, number)),
+            lambda client: self._session(
+                number, self._parts.session(client, gate, self._router, identity, self._stages, number)
+            ),
             lambda client: self._left(number),
         )
         self._ends[number] = connection.close

@@ -193,7 +193,7 @@ class Edge:
     # What they share
 
     def _reply(self, frame: Frame, payload: bytes = b"") -> None:
-        self._session.reply(reply_to(frame, payload))
+        self._session.answer(reply_to(frame, payload))
 
     def _run(self, work: Any, frame: Frame, after: Callable[[], None]) -> None:
         """Run a coroutine that answers `frame`; its failure is the answer otherwise."""

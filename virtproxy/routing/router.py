@@ -40,6 +40,8 @@ class Router:
     comeback: Comeback = field(default_factory=Comeback)
     # How many calls each rule has refused, by the name of its module.
     refusals: Counter[str] = field(default_factory=Counter)
+    # How many decisions about permissions went how: "granted", "denied", "reported" (would be denied).
+    decisions: Counter[str] = field(default_factory=Counter)
 
     def default_uri(self) -> str:
         """The URI of a client that names none; VirtError if no daemon is there."""

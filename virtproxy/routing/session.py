@@ -123,6 +123,10 @@ class Session:
         self.client.discard(call)
         self.reply(error_reply(call, refusal), call)
 
+    def answer(self, frame: Frame) -> None:
+        """The daemon itself has served a call: this is its answer."""
+        self.reply(frame)
+
     def forward(self, frame: Frame, procedure: Procedure[Any, Any]) -> None:
         """Send a call to the backend of its family; VirtError if there is none."""
         backend = self._backend_of(procedure.family)
@@ -161,6 +165,11 @@ class Session:
             return None
         self.passed_on += 1
         return entry[1].passage(head)
+
+    @property
+    def open_streams(self) -> int:
+        """How many streams there are."""
+        return len(self._streams)
 
     # Backends
 

@@ -114,6 +114,11 @@ class ServerConnection(Connection):
         """How many calls are being served."""
         return self._in_flight
 
+    @property
+    def waiting_calls(self) -> int:
+        """How many calls wait for their turn."""
+        return self._waiting_calls
+
     def _over_the_limit(self, frame: Frame) -> None:
         """Serve a call if its lane is not what holds the others up; else it waits."""
         lane = self._session.lane(frame)

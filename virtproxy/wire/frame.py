@@ -25,10 +25,13 @@ _FD_COUNT = struct.Struct(">I")
 class Frame:
     """A packet: `raw` is all of it, the length word included; `fds` are open descriptors.
 
-    A large packet that was received is a bytearray, which nobody changes.
+    A large packet that was received is a bytearray, which nobody changes. `sent` and `took` are only there on calls
+    that are timed: when one went to who serves it, and how many seconds later the answer came.
     """
 
-    __slots__ = ("fds", "procedure", "program", "raw", "serial", "status", "type", "version")
+    __slots__ = ("fds", "procedure", "program", "raw", "sent", "serial", "status", "took", "type", "version")
+    sent: float
+    took: float
 
     def __init__(
         self,

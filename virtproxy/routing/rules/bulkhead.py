@@ -38,6 +38,11 @@ class Compartment:
         self._taken = 0
         self._waiting: deque[Deferred[None]] = deque()
 
+    @property
+    def taken(self) -> int:
+        """How many places are taken."""
+        return self._taken
+
     def take(self, request: Request, clock: Clock) -> Coroutine[Any, Any, None] | None:
         """Give `request` a place until nobody owes it an answer; a coroutine if it must wait for one."""
         if self._taken >= self._places:
@@ -80,6 +85,11 @@ class BulkheadRule:
 
     def __call__(self, session: Session) -> BulkheadStage:
         return BulkheadStage(session, self)
+
+    @property
+    def busiest(self) -> int:
+        """How many calls the daemon has that has most."""
+        return max((compartment.taken for compartment in self._compartments.values()), default=0)
 
     def compartment(self, driver: str) -> Compartment:
         """The compartment of a driver's daemon."""

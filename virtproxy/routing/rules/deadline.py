@@ -84,6 +84,7 @@ class DeadlineStage(Stage):
             error = _timeout(f"{daemon} did not answer {name} within {seconds:g} s")
         else:
             error = _timeout(f"{name} for {daemon} was not let through within {seconds:g} s")
+        self._session.router.refusals["deadline"] += 1
         self._session.pipeline.settle(request, error)
 
     def _came(self, daemon: str) -> None:

@@ -168,6 +168,8 @@ class Judge:
         """Ask for one permission on one thing."""
         asked = self.decider.decide(self.identity, permission, self.owned(thing))
         decision = asked if isinstance(asked, Decision) else await asked
+        outcome = "reported" if decision.pretended else "granted" if decision.granted else "denied"
+        self.session.router.decisions[outcome] += 1
         if decision.pretended:
             self.report(decision)
         return decision

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The metrics of what a daemon is busy with now: clients, calls under way and waiting, streams, limits, the event loop.
+
+``service`` declares them where metrics are asked for. All of it is looked up when somebody asks; it must cost no more
+than a look at each client.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from virtproxy.daemon import loop_lag
+from virtproxy.daemon.metrics import Metrics, Sample
+
+if TYPE_CHECKING:
+    from virtproxy.daemon.clients import Clients
+    from virtproxy.daemon.log import DaemonLog
+    from virtproxy.daemon.loop_lag import LoopLag
+    from virtproxy.daemon.settings import Settings
+    from virtproxy.routing.router import Router
+    from virtproxy.routing.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What of a daemon is looked at. ``queued`` is how many clients wait to be accepted, ``backend_calls`` how many
+    calls the busiest daemon behind has to answer, where that is limited."""
+
+    settings: Settings
+    clients: Clients
+    sessions: Callable[[], list[Session]]
+    queued: Callable[[], int]
+    router: Router
+    lag: LoopLag
+    backend_calls: Callable[[], int]
+    log: DaemonLog | None = None
+
+
+def declare_state(metrics: Metrics, state: State) -> None:
+    """Declare what is told of a daemon's present."""
+    metrics.gauge("virtproxy_sessions", "Clients whose connection is up, by transport and how they have to log in.",
+                  lambda: _sessions(state), "transport", "auth")  # fmt: skip
+    metrics.number("virtproxy_calls_in_flight", "Calls that are being served.",
+                   lambda: sum(session.client.in_flight for session in state.sessions()))  # fmt: skip
+    metrics.number("virtproxy_calls_waiting", "Calls that wait because their client has max_client_requests under way.",
+                   lambda: sum(session.client.waiting_calls for session in state.sessions()))  # fmt: skip
+    metrics.number("virtproxy_clients_waiting", "Clients that have a call that waits.",
+                   lambda: sum(session.client.waiting_calls > 0 for session in state.sessions()))  # fmt: skip
+    metrics.number("virtproxy_clients_queued", "Clients that are connected and not accepted yet.", state.queued)
+    metrics.number("virtproxy_accepting", "1 if new clients are accepted, 0 at a limit.",
+                   lambda: not state.clients.full)  # fmt: skip
+    metrics.number("virtproxy_streams", "Streams that are open.",
+                   lambda: sum(session.open_streams for session in state.sessions()))  # fmt: skip
+    metrics.gauge("virtproxy_limit", "What a limit is set to; only those that limit.",
+                  lambda: [((name,), limit) for name, _, limit in _limits(state)], "limit")  # fmt: skip
+    metrics.gauge("virtproxy_limit_used", "What of a limit is used now, by the one who uses most of it.",
+                  lambda: [((name,), used) for name, used, _ in _limits(state)], "limit")  # fmt: skip
+    metrics.counts("virtproxy_policy_decisions", "Decisions about permissions, by how they went.",
+                   "outcome", state.router.decisions)  # fmt: skip
+    metrics.counted("virtproxy_backend_returns", "Lost daemons that a client's calls waited for (backend_reconnect).",
+                    lambda: state.router.comeback.outcomes.items(), "backend", "outcome")  # fmt: skip
+    metrics.histogram("virtproxy_loop_lag_seconds", "How late the event loop comes to what is due.", loop_lag.BOUNDS,
+                      lambda: [((), state.lag.counts, state.lag.seconds)])  # fmt: skip
+    dropped: Mapping[str, int] = {} if state.log is None else state.log.dropped
+    metrics.counts("virtproxy_log_dropped", "Messages of the log that an output did not take.", "output", dropped)
+
+
+def _sessions(state: State) -> Iterator[Sample]:
+    found = Counter((session.identity.transport, session.gate.row) for session in state.sessions())
+    yield from found.items()
+
+
+def _limits(state: State) -> Iterator[tuple[str, int, int]]:
+    """The name of each limit, what is used and what may be; 0 is no limit."""
+    used: dict[str, Callable[[], int]] = {
+        "max_clients": lambda: len(state.clients),
+        "max_anonymous_clients": lambda: state.clients.anonymous,
+        "max_queued_clients": state.queued,
+        "max_client_requests": lambda: max((session.client.in_flight for session in state.sessions()), default=0),
+        "max_backend_requests": state.backend_calls,
+    }
+    for name, read in used.items():
+        limit = state.settings.number(name)
+        if limit:
+            yield name, read(), limit
