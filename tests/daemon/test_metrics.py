@@ -18,25 +18,34 @@ import pytest
 import pytest_twisted
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet import reactor
+from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
 
 from tests.daemon.test_lifecycle import started
 from tests.support.daemon_process import DaemonProcess, configuration, environment
 from virtproxy.daemon import metrics_web
+from virtproxy.daemon import queued as queued_module
 from virtproxy.daemon.catalogue import ROWS
 from virtproxy.daemon.clients import Clients
 from virtproxy.daemon.config import parse
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
 from virtproxy.daemon.failure import StartupError
+from virtproxy.daemon.loop_lag import BOUNDS, EVERY_SECONDS, LoopLag
 from virtproxy.daemon.metrics import Metrics, declare_daemon
 from virtproxy.daemon.metrics_port import CONNECTIONS_MAX, MetricsPort, metrics_endpoint, metrics_warnings
 from virtproxy.daemon.metrics_web import REQUEST_MAX
+from virtproxy.daemon.queued import queued
 from virtproxy.daemon.settings import Settings
 
 
 def shown(metrics: Metrics) -> dict[str, float]:
-    """Every sample by its name and labels, as a scraper reads them."""
-    families = text_string_to_metric_families(metrics.text().decode())
+    """Every sample by its name and labels."""
+    return samples(metrics.text())
+
+
+def samples(text: bytes) -> dict[str, float]:
+    """The same of a page, as a scraper reads it."""
+    families = text_string_to_metric_families(text.decode())
     return {
         sample.name + "".join(f" {key}={value}" for key, value in sorted(sample.labels.items())): sample.value
         for family in families
@@ -54,6 +63,16 @@ def test_counters_and_gauges() -> None:
     assert shown(metrics) == {'t_refused_total why=odd "label"\n': 1, "t_refused_total why=plain": 2, "t_level": 1.5}
     level[0] = 2
     assert shown(metrics)["t_level"] == 2
+
+
+def test_histograms() -> None:
+    metrics = Metrics()
+    metrics.histogram("t_seconds", "Took.", (0.00005, 1.0), lambda: [(("a",), [1, 2, 3], 7.5)], "what")
+    assert shown(metrics) == {
+        "t_seconds_bucket le=5e-05 what=a": 1, "t_seconds_bucket le=1.0 what=a": 3,
+        "t_seconds_bucket le=+Inf what=a": 6,
+        "t_seconds_count what=a": 6, "t_seconds_sum what=a": 7.5,
+    }  # fmt: skip
 
 
 def test_a_name_has_one_meaning() -> None:
@@ -167,6 +186,58 @@ def test_a_refused_call_is_counted(port: int, place: Path) -> None:
     command = ["virsh", "-c", f"test+unix:///default?socket={place}/libvirt-sock-ro", "destroy", "test"]
     assert subprocess.run(command, capture_output=True, timeout=15).returncode != 0
     assert b'virtproxy_calls_refused_total{rule="readonly"} 1.0' in ask(port, "GET", "/metrics")[2]
+
+
+@pytest.mark.programs("virsh")
+def test_what_clients_do_is_counted_and_timed(port: int, place: Path) -> None:
+    uri = f"test+unix:///default?socket={place}/libvirt-sock"
+    subprocess.run(["virsh", "-c", uri, "list"], capture_output=True, timeout=15, check=True)
+    refused = subprocess.run(["virsh", "-c", uri, "domstate", "nobody"], capture_output=True, timeout=15)
+    assert refused.returncode == 1
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(place / "libvirt-sock"))
+        found = samples(ask(port, "GET", "/metrics")[2])
+    assert found["virtproxy_calls_total backend=test procedure=connect_list_all_domains"] == 1
+    assert found["virtproxy_call_errors_total backend=test procedure=domain_lookup_by_name"] == 1
+    assert found["virtproxy_calls_total backend=virtproxy procedure=connect_open"] == 2
+    timed = "virtproxy_backend_seconds{} backend=test{} procedure=connect_list_all_domains"
+    assert found[timed.format("_count", "")] == found[timed.format("_bucket", " le=+Inf")] == 1
+    assert 0 < found[timed.format("_sum", "")] < 5
+    assert found["virtproxy_client_bytes_total direction=in"] > 200
+    assert found["virtproxy_sessions auth=none transport=unix"] == 1
+    assert found["virtproxy_limit limit=max_clients"] == 5000
+    assert found["virtproxy_limit_used limit=max_clients"] == found["virtproxy_accepting"] == 1
+    assert found["process_resident_memory_bytes"] > 10_000_000
+
+
+def test_who_waits_to_be_accepted(place: Path) -> None:
+    path, client = str(place / "s"), contextlib.ExitStack()
+    with client, socket.socket(socket.AF_UNIX) as unix, socket.create_server(("127.0.0.1", 0)) as tcp:
+        unix.bind(path)
+        unix.listen()
+        assert (queued(unix), queued(tcp)) == (0, 0)
+        for _ in range(3):
+            client.enter_context(socket.socket(socket.AF_UNIX)).connect(path)
+        for _ in range(2):
+            client.enter_context(socket.create_connection(tcp.getsockname()))
+        assert (queued(unix), queued(tcp)) == (3, 2)
+        with unix.accept()[0]:
+            assert queued(unix) == 2
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(queued_module, "_NETLINK_SOCK_DIAG", 99)
+            assert queued(unix) == 1
+
+
+def test_how_late_the_loop_is() -> None:
+    clock = Clock()
+    lag = LoopLag(clock)
+    lag.start()
+    clock.advance(EVERY_SECONDS)
+    clock.advance(EVERY_SECONDS + 0.2)
+    assert lag.last == lag.seconds == pytest.approx(0.2)
+    assert [bound for bound, number in zip([*BOUNDS, None], lag.counts, strict=True) if number] == [BOUNDS[0], 0.25]
+    lag.stop()
+    assert clock.getDelayedCalls() == []
 
 
 def answer_to(port: int, data: bytes) -> bytes:

@@ -15,9 +15,10 @@ from twisted.internet.defer import Deferred
 
 from virtproxy.auth.gate import Gate, Phase
 from virtproxy.auth.peercred import identity_of_unix
+from virtproxy.daemon.parts import Parts
 from virtproxy.protocol import remote
 from virtproxy.routing.opening import DaemonStarter
-from virtproxy.routing.router import LocalOpener, Router
+from virtproxy.routing.router import LocalOpener
 from virtproxy.routing.session import Session
 from virtproxy.routing.stages import StageMaker
 from virtproxy.rpc.acceptor import Acceptor
@@ -43,9 +44,11 @@ class Proxy:
         phase: Phase | None = None,
         stages: Sequence[StageMaker] = (),
         gate: Callable[[], Gate] | None = None,
+        parts: Parts = Parts(),  # noqa: B008 -- it never changes
     ) -> None:
         self.reactor = reactor
-        self.router = Router(reactor, mode, sockets, local or {}, start)
+        self.router = parts.router(reactor, mode, sockets, local or {}, start)
+        self._parts = parts
         self.directory = Path(tempfile.mkdtemp(prefix="vp"))
         self.path = str(self.directory / "sock")
         self.sessions: list[Session] = []
@@ -67,10 +70,10 @@ class Proxy:
             identity = replace(identity, uid=self._uid)
 
         def session(connection: ServerConnection) -> Session:
-            self.sessions.append(Session(connection, self._gate(), self.router, identity, self._stages))
+            self.sessions.append(self._parts.session(connection, self._gate(), self.router, identity, self._stages))
             return self.sessions[-1]
 
-        connection = ServerConnection(self.reactor, ServerSettings(), session)
+        connection = self._parts.connection(self.reactor, ServerSettings(), session)
         self.transports.append(SocketTransport(self.reactor, sock, connection))
         self.transports[-1].start()
 

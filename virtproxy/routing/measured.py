@@ -165,6 +165,7 @@ class MeasuredClient:
         self._measurements = measurements
         self._driver = driver
         self._times = measurements.of(driver)
+        self._waited_for = False
         self._reply = client.reply
         self.send = client.send
 
@@ -187,12 +188,13 @@ class MeasuredClient:
         self._reply(frame, call)
 
     def backend_lost(self, backend: Backend, error: VirtError, **more: Any) -> None:
-        """Count a connection that is lost."""
-        self._measurements.lost[self._driver] += 1
+        """Count a connection that is lost, unless that was done when it was first missed."""
+        self._measurements.lost[self._driver] += not self._waited_for
         self._client.backend_lost(backend, error, **more)
 
     def backend_away(self, backend: Backend, error: VirtError) -> bool:
         """Count one that is waited for."""
+        self._waited_for = True
         self._measurements.lost[self._driver] += 1
         return self._client.backend_away(backend, error)
 
