@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The files in conf/ that are made from what the code declares: ``python -m virtproxy.daemon.written`` writes them.
+"""The files in conf/ and docs/man/ that are made from what the code declares.
 
-A developer runs it in the project's directory after a change of keys, templates, rows or units; a test compares. It
-must write nowhere else.
+``python -m virtproxy.daemon.written`` writes them. A developer runs it in the project's directory after a change of
+keys, templates, rows or units; a test compares. It must write nowhere else.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from virtproxy.daemon.catalogue import ROWS
+from virtproxy.daemon.catalogue import ROWS, Kind
 from virtproxy.daemon.conf_file import conf_file, template
+from virtproxy.daemon.manual import manual
 from virtproxy.daemon.units import units
 
 
@@ -20,6 +21,8 @@ def written() -> dict[str, str]:
     files = {f"conf/{row.config_name}": conf_file(row) for row in ROWS.values()}
     files["conf/sasl2/libvirt.conf"] = template("sasl.conf")
     for row in ROWS.values():
+        if row.kind is not Kind.PROXY:
+            files[f"docs/man/{row.name}.rst"] = manual(row)
         files |= {f"conf/systemd/{name}": text for name, text in units(row).items()}
     return files
 
