@@ -78,7 +78,7 @@ def test_libvirtd_and_a_modular_daemon_shadow_each_other(units: ScriptedSystemct
     assert (seen.mode(boot=False), seen.mode(boot=True)) == ("mixed", "mixed")
     found = mode_mixtures.mixtures(seen)
     assert [(one.level, one.about) for one in found[:1]] == [("error", "now")]
-    assert "a client of this host reaches virtqemud" in found[0].problem
+    assert "a client of this host reaches its driver's own daemon" in found[0].problem
     assert [one.fix for one in found if one.about == "next boot"] == [
         "virtproxy mode switch modular, or virtproxy mode switch monolithic"
     ]
@@ -88,6 +88,15 @@ def test_a_socket_that_starts_a_masked_service(units: ScriptedSystemctl, place: 
     units.install("virtqemud.socket", active="active", file="enabled")
     units.install("virtqemud.service", file="masked")
     assert ("error", "virtqemud") in levels(view(units, place))
+
+
+def test_a_daemon_that_failed(units: ScriptedSystemctl, place: Place) -> None:
+    units.install(*local_sockets("virtqemud"), active="failed", file="enabled")
+    (one, *_) = mode_mixtures.mixtures(view(units, place))
+    assert one.fix == (
+        "systemctl reset-failed virtqemud.socket virtqemud-ro.socket virtqemud-admin.socket"
+        " && systemctl start virtqemud.socket virtqemud-ro.socket virtqemud-admin.socket"
+    )
 
 
 def test_a_hypervisor_without_the_network(units: ScriptedSystemctl, place: Place) -> None:

@@ -62,7 +62,7 @@ def test_the_documented_steps_in_order(host: ScriptedSystemctl, capsys: pytest.C
     assert of(after, "virtlogd.socket") == ("active", "enabled")
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("switching to modular daemons; virtproxy mode switch --undo puts back")
-    assert said[1] == f"  ok  stop    {libvirtd}"
+    assert said[1] == "  ok  stop    libvirtd.service libvirtd{,-ro,-admin}.socket"
     assert said[-1] == "  ok  guests left alone: none runs"
 
 
@@ -137,8 +137,9 @@ def test_a_dry_run_changes_nothing(
     host.install("libvirtd-tls.socket", active="active", file="enabled")
     assert main(["mode", "switch", "modular", "--drivers", "qemu", "--dry-run"]) == 0
     shown = capsys.readouterr().out.splitlines()
-    assert shown[0].startswith("systemctl stop libvirtd.service libvirtd.socket")
+    assert shown[0].startswith("systemctl stop libvirtd.service libvirtd{,-ro,-admin,-tls}.socket    # ")
     assert shown[-1] == "  note  libvirtd listened for TLS clients; to serve them: --remote tls"
+    assert "systemctl enable virtlogd.socket virtlockd.socket" in shown[2]
     assert not [line for line in shown if "virtnetworkd" in line]
     assert host.calls == []
 
@@ -149,7 +150,7 @@ def test_a_dry_run_changes_nothing(
         ([], "say modular or monolithic, or --undo"),
         (["modular", "--undo"], "say modular or monolithic, or --undo"),
         (["monolithic", "--drivers", "qemu"], "--drivers is for modular"),
-        (["modular", "--drivers", "lxc"], "virtlxcd has no systemd units on this host: install it first"),
+        (["modular", "--drivers", "lxc"], "virtlxcd has no systemd units or no program on this host: install it first"),
         (["--undo"], "there is no switch to undo"),
         (["--undo", "--remote"], "--remote is not for --undo"),
     ],

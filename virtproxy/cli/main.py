@@ -13,13 +13,14 @@ import sys
 from types import ModuleType
 
 from virtproxy import __version__
-from virtproxy.cli import audit, demo, install, mode, pki, policy, trace, user
+from virtproxy.cli import audit, demo, doctor, install, mode, pki, policy, trace, user
 from virtproxy.cli.output import CommandError, complain
 
 PROGRAM = "virtproxy"
 SUBCOMMANDS: dict[str, tuple[ModuleType, str]] = {
     "audit": (audit, "verify and read the audit log"),
     "demo": (demo, "start virtproxyd with the test driver and talk to it"),
+    "doctor": (doctor, "look at this host's sockets, units, settings, certificates and daemons"),
     "install": (install, "lay down units, configuration, polkit and SASL files, and remove them"),
     "mode": (mode, "say whether monolithic or modular daemons are in use, and switch"),
     "policy": (policy, "check a policy, and ask it who may do what"),
@@ -31,6 +32,7 @@ EXAMPLES = """\
 examples:
   virtproxy demo                     show it at work, stay up until Ctrl-C
   virtproxy demo --once --port 0     the same on a free port, and end
+  virtproxy doctor                   what is wrong on this host, and what mends it
   virtproxy install --dry-run        what it takes to run virtproxyd under systemd
   virtproxy user add joe             let joe log in by a password
   virtproxy mode                     which daemons serve this host

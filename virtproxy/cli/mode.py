@@ -98,11 +98,11 @@ def _object(view: HostView, found: list[Finding]) -> dict[str, object]:
 
 def _show(view: HostView, found: list[Finding]) -> None:
     drivers = view.drivers()
-    print(paint(f"{'':12}{'now':14}after the next boot", BOLD, sys.stdout))
-    print(f"{'mode':12}{view.mode(boot=False):14}{view.mode(boot=True)}")
+    print(paint(f"{'':12}{'now':16}after the next boot", BOLD, sys.stdout))
+    print(f"{'mode':12}{view.mode(boot=False):16}{view.mode(boot=True)}")
     for driver in drivers:
-        print(f"{driver:12}{_who(view, driver, boot=False):14}{_who(view, driver, boot=True)}")
-    print(f"{'remote':12}{_remote(view, boot=False):14}{_remote(view, boot=True)}")
+        print(f"{driver:12}{_who(view, driver, boot=False):16}{_who(view, driver, boot=True)}")
+    print(f"{'remote':12}{_remote(view, boot=False):16}{_remote(view, boot=True)}")
     absent = [driver for driver in DRIVERS if driver not in drivers]
     if absent:
         print(f"not installed: {', '.join(absent)}")

@@ -19,7 +19,7 @@ _CHOOSE = "virtproxy mode switch modular, or virtproxy mode switch monolithic"
 
 def mixtures(view: HostView) -> list[Finding]:
     """Everything that is wrong with the daemons in use, now and after the next boot."""
-    found = [*_both_now(view), *_half_masked(view)]
+    found = [*_both_now(view), *_failed(view), *_half_masked(view)]
     if view.systemd:
         found += [*_both_at_boot(view), *_gone_after_boot(view)]
     found += [*_without_secondaries(view, boot=False), *_remote_without_local(view)]
@@ -44,8 +44,9 @@ def _both_now(view: HostView) -> Iterator[Finding]:
         # The client library looks for the driver's own socket first, for libvirt-sock only without one.
         yield Finding(
             ERROR, "now",
-            f"libvirtd and {names} both run: a client of this host reaches {names} (it looks for virtqemud-sock before "
-            "libvirt-sock), a client over TLS, TCP or an empty URI reaches libvirtd; both lay hands on the same guests",
+            f"libvirtd and {names} both run: a client of this host reaches its driver's own daemon (it looks for "
+            "virtqemud-sock before libvirt-sock), a client over TLS, TCP or an empty "
+            "URI reaches libvirtd; both lay hands on the same guests",
             _CHOOSE,
         )  # fmt: skip
     if view.daemons[PROXY].now:
@@ -74,6 +75,20 @@ def _gone_after_boot(view: HostView) -> Iterator[Finding]:
             sockets = [unit for unit in mode_units.local_sockets(one.name) if view.units[unit].installed]
             fix = f"systemctl enable {' '.join(sockets)}" if sockets else "install its systemd units"
             yield Finding(WARNING, "next boot", f"{one.name} serves now and will not after the next boot", fix)
+
+
+def _failed(view: HostView) -> Iterator[Finding]:
+    for name in view.daemons if view.units else ():
+        mine = mode_units.all_units(name)
+        failed = [unit for unit in mine if view.units[unit].failed]
+        # What is not wanted any more may have failed.
+        if failed and view.daemons[name].boot:
+            sockets = [unit for unit in mine[1:] if view.units[unit].enabled]
+            start = f" && systemctl start {' '.join(sockets or mine[:1])}"
+            yield Finding(
+                ERROR, name, f"{', '.join(failed)} failed: its clients get no answer; see journalctl -u {mine[0]}",
+                f"systemctl reset-failed {' '.join(failed)}{start}",
+            )  # fmt: skip
 
 
 def _half_masked(view: HostView) -> Iterator[Finding]:

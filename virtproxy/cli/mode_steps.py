@@ -26,10 +26,25 @@ class Step:
     verb: str
     units: tuple[str, ...]
     why: str
+    # What an earlier step brings about, though it is not so yet.
+    foreseen: bool = False
 
     def pending(self, states: Mapping[str, UnitState]) -> tuple[str, ...]:
         """The units that are not yet as this step wants them."""
         return tuple(unit for unit in self.units if not _reached(self.verb, states[unit]))
+
+
+def brief(units: Iterable[str]) -> str:
+    """Write units as a shell takes them, a daemon's sockets together: virtqemud{,-ro,-admin}.socket."""
+    words: dict[tuple[str, str], list[str]] = {}
+    for unit in units:
+        stem, _, kind = unit.rpartition(".")
+        name, dash, suffix = stem.partition("-")
+        words.setdefault((name, kind), []).append(dash + suffix)
+    return " ".join(
+        f"{name}{suffixes[0]}.{kind}" if len(suffixes) == 1 else f"{name}{{{','.join(suffixes)}}}.{kind}"
+        for (name, kind), suffixes in words.items()
+    )
 
 
 def _reached(verb: str, state: UnitState) -> bool:
@@ -65,7 +80,7 @@ def _leave(names: Iterable[str], states: Mapping[str, UnitState]) -> list[Step]:
     return [
         Step("stop", units, "in one go, or a socket would start its service again"),
         Step("disable", units, "not at the next boot"),
-        Step("enable", kept, "guests need them, and disabling libvirtd takes them along"),
+        Step("enable", kept, "guests need them, and disabling libvirtd takes them along", foreseen=True),
         Step("mask", units, "not by accident either"),
     ]
 

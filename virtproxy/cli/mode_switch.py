@@ -12,7 +12,7 @@ import contextlib
 import datetime
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from virtproxy.cli import guests, mode_record, mode_steps, mode_units
@@ -88,7 +88,7 @@ def _drivers(wanted: tuple[str, ...] | None, states: States) -> tuple[str, ...]:
     """The drivers to have a daemon; without a wish those whose daemon is installed."""
     if wanted is not None:
         return wanted
-    found = tuple(driver for driver in DRIVERS if states[f"{mode_units.daemon(driver)}.socket"].installed)
+    found = tuple(driver for driver in DRIVERS if not _absent([mode_units.daemon(driver)], states))
     if not set(found) & set(HYPERVISORS):
         names = ", ".join(mode_units.daemon(driver) for driver in HYPERVISORS)
         raise CommandError(
@@ -98,10 +98,19 @@ def _drivers(wanted: tuple[str, ...] | None, states: States) -> tuple[str, ...]:
     return found
 
 
-def _check_installed(names: list[str] | tuple[str, ...], states: States) -> None:
-    absent = [name for name in names if not states[f"{name}.socket"].installed]
-    if absent:
-        raise CommandError(f"{', '.join(absent)} has no systemd units on this host: install it first")
+def _check_installed(names: Iterable[str], states: States) -> None:
+    if absent := _absent(names, states):
+        raise CommandError(f"{', '.join(absent)} has no systemd units or no program on this host: install it first")
+
+
+def _absent(names: Iterable[str], states: States) -> list[str]:
+    """Those daemons that have no units, or whose program the service would not find."""
+    programs = {name: states[mode_units.service(name)].program for name in names}
+    return [
+        name
+        for name, program in programs.items()
+        if not states[f"{name}.socket"].installed or (program and not os.path.exists(program))
+    ]
 
 
 def _last() -> Record:
@@ -113,9 +122,15 @@ def _last() -> Record:
 
 def _dry_run(systemctl: Systemctl, options: argparse.Namespace, tell: Narrator) -> int:
     states = systemctl.states(mode_units.every_unit())
-    pending = [(step, units) for step in _steps(options, states) if (units := step.pending(states))]
+    steps = _steps(options, states)
+    todo = any(step.pending(states) for step in steps)
+    pending = [
+        (step, units)
+        for step in (steps if todo else ())
+        if (units := step.units if step.foreseen else step.pending(states))
+    ]
     for step, units in pending:
-        tell.line(f"systemctl {step.verb} {' '.join(units)}    # {step.why}")
+        tell.line(f"systemctl {step.verb} {mode_steps.brief(units)}    # {step.why}")
     if not pending:
         tell.line("nothing to do: the units are as they should be")
     _notes(options, states, tell)
@@ -175,10 +190,10 @@ def _carry_out(systemctl: Systemctl, steps: list[Step], tell: Narrator) -> None:
         left = step.pending(systemctl.states(step.units))
         if left:
             raise CommandError(
-                f"systemctl {step.verb} {' '.join(units)} did not do it for {', '.join(left)}: "
+                f"systemctl {step.verb} {mode_steps.brief(units)} did not do it for {', '.join(left)}: "
                 f"{complaint or 'it reported no error'}; mend that and repeat the command, or go back with {_UNDO}"
             )
-        tell.done(f"{step.verb:8}{' '.join(units)}")
+        tell.done(f"{step.verb:8}{mode_steps.brief(units)}")
 
 
 def _check_spared(steps: list[Step], states: States, running: set[Guest]) -> None:

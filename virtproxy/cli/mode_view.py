@@ -125,8 +125,10 @@ def _listens(name: str, listeners: Listeners, processes: tuple[Process, ...], pl
     path = mode_units.socket_files(row, place.run_dir)["rw"]
     if path not in listeners.unix:
         return ""
-    # Who may not see whose socket it is goes by which of the two runs.
-    known = listeners.daemons_at(path) or {one.daemon for one in processes if one.daemon}
+    known = listeners.daemons_at(path)
+    if not listeners.unix[path]:
+        # Who may not see whose socket it is goes by which of the two runs.
+        known = {one.daemon for one in processes if one.daemon}
     mine = name in known if row.listens_on_network else True
     return f"listens on {path}" if mine else ""
 

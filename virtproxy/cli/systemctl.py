@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -20,7 +21,8 @@ BOOTED = "/run/systemd/system"
 ASK_LIMIT = 20.0
 CHANGE_LIMIT = 150.0
 
-_PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "FragmentPath", "KillMode", "NeedDaemonReload")
+_PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "FragmentPath", "KillMode", "NeedDaemonReload", "ExecStart")
+_PROGRAM = re.compile(r"\{ path=(\S+) ;")
 _RUNNING = {"active", "activating", "reloading", "refreshing"}
 _AT_BOOT = {"enabled", "linked", "alias"}
 
@@ -29,7 +31,8 @@ _AT_BOOT = {"enabled", "linked", "alias"}
 class UnitState:
     """One unit: ``active`` is what ``systemctl is-active`` says, ``file`` what ``is-enabled`` says.
 
-    ``file`` is empty for a unit that is not installed, ``path`` where its file is.
+    ``file`` is empty for a unit that is not installed, ``path`` where its file is; ``stale``: that changed since
+    systemd read it. ``program`` is what a service runs.
     """
 
     name: str
@@ -39,6 +42,7 @@ class UnitState:
     path: str = ""
     kill_mode: str = ""
     stale: bool = False
+    program: str = ""
 
     @property
     def installed(self) -> bool:
@@ -106,8 +110,9 @@ class Systemctl:
 
 def _state(name: str, block: str) -> UnitState:
     values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-    load, active, file, path, kill_mode, stale = (values.get(key, "") for key in _PROPERTIES)
-    return UnitState(name, load, active, file, path, kill_mode, stale == "yes")
+    load, active, file, path, kill_mode, stale, start = (values.get(key, "") for key in _PROPERTIES)
+    program = _PROGRAM.match(start)
+    return UnitState(name, load, active, file, path, kill_mode, stale == "yes", program[1] if program else "")
 
 
 def _reason(done: subprocess.CompletedProcess[str]) -> str:
