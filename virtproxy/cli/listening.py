@@ -7,6 +7,7 @@ listens, and of whom only the own processes: then ``Listeners.complete`` is Fals
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterable
@@ -118,17 +119,28 @@ def _holders(proc: str, inodes: set[str]) -> tuple[dict[str, list[Process]], boo
     complete = True
     for pid in _pids(proc):
         try:
-            links = [os.readlink(f"{proc}/{pid}/fd/{name}") for name in os.listdir(f"{proc}/{pid}/fd")]
+            held = _sockets_of(f"{proc}/{pid}/fd") & inodes
         except PermissionError:
             complete = False
             continue
-        except OSError:
-            continue
-        held = {match[1] for match in map(_SOCKET_LINK.fullmatch, links) if match} & inodes
         process = process_of(pid, proc) if held else None
         for inode in held if process else ():
             found.setdefault(inode, []).append(process)  # type: ignore[arg-type]
     return found, complete
+
+
+def _sockets_of(directory: str) -> set[str]:
+    found: set[str] = set()
+    try:
+        names = os.listdir(directory)
+    except (FileNotFoundError, ProcessLookupError):
+        return found
+    for name in names:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            match = _SOCKET_LINK.fullmatch(os.readlink(f"{directory}/{name}"))
+            if match:
+                found.add(match[1])
+    return found
 
 
 def _joined(inodes: set[str], holders: dict[str, list[Process]]) -> tuple[Process, ...]:
