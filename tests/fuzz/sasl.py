@@ -180,7 +180,7 @@ class Hostile:
                 lambda: data.replace(b",", random.choice((b",,", b"", b"=", b"\0", b"=,")), 1),
                 lambda: data.replace(b"=", random.choice((b"==", b"", b'="', b"=%s%n")), 1),
                 lambda: random.randbytes(random.randrange(200)),
-                lambda: data[:at] + bytes(random.choice((1000, 65536 - len(data)))) + data[at:],
+                lambda: data[:at] + bytes(random.choice((1000, max(0, 65536 - len(data))))) + data[at:],
                 lambda: data.swapcase(),
             )
         )()[:65536]
