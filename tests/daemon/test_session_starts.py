@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from twisted.internet.defer import CancelledError, ensureDeferred
 
 from tests.support.daemon_process import COMMAND, DaemonProcess, environment
+from virtproxy.daemon.session_starts import SessionStarts
+from virtproxy.errors import VirtError
 
 pytestmark = [pytest.mark.programs("libvirtd", "virsh", "unshare")]
 
@@ -96,14 +100,14 @@ def test_a_users_daemon_serves_that_user_only(place: Path) -> None:
     (place / "d.conf").write_text(text)
     daemon = DaemonProcess(place, ("-v", "-f", str(place / "d.conf")), command=(*AS_USER, *COMMAND))
     daemon.wait_for("is ready")
+    with socket.socket(socket.AF_UNIX) as root:
+        root.settimeout(10)
+        root.connect(str(place / "libvirt-sock"))
+        assert root.recv(1) == b""
     uri = f"test+unix:///default?socket={place}/libvirt-sock"
-    own, other = (
-        subprocess.run([*words, "virsh", "-c", uri, "list", "--name"], capture_output=True, text=True, timeout=25)
-        for words in (AS_USER, ())
-    )
-    assert (own.returncode, own.stdout.split()) == (0, ["test"])
-    assert other.returncode == 1
-    daemon.wait_for("client 2 is refused: this daemon serves its own user only; it is .*root")
+    command = [*AS_USER, "virsh", "-c", uri, "list", "--name"]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=25, check=True).stdout.split() == ["test"]
+    daemon.wait_for("client 1 is refused: this daemon serves its own user only; it is .*root")
     assert daemon.stop() == 0
 
 
@@ -114,3 +118,33 @@ def test_a_daemon_that_does_not_start_is_said(place: Path) -> None:
     assert "virtqemud ended at once (exit status 3): run it to see why" in done.stderr
     assert daemon.stop() == 0
     assert "Traceback" not in daemon.said()
+
+
+async def test_who_leaves_while_a_daemon_is_started_keeps_nobody_waiting(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "virtqemud").write_text("#!/bin/sh\nsleep 0.3\nexit 3\n")
+    (place / "virtqemud").chmod(0o755)
+    monkeypatch.setenv("VIRTD_PATH", str(place))
+    starts, path = SessionStarts(), str(place / "sock")
+    first, second, third = (ensureDeferred(starts.start("qemu", path)) for _ in range(3))
+    second.cancel()
+    first.cancel()
+    for left in (first, second):
+        with pytest.raises(CancelledError):
+            await left
+    with pytest.raises(VirtError, match=r"virtqemud ended at once \(exit status 3\)"):
+        await third
+    with pytest.raises(VirtError, match="ended at once"):
+        await starts.start("qemu", path)
+
+
+async def test_a_connection_that_nobody_wants_any_more_is_closed(place: Path) -> None:
+    starts, path = SessionStarts(), str(place / "sock")
+    with socket.create_server(path, family=socket.AF_UNIX) as listener:
+        ensureDeferred(starts.start("qemu", path)).addErrback(lambda failure: failure.trap(CancelledError)).cancel()
+        with await starts.start("qemu", path):
+            gone, _ = listener.accept()
+            stays, _ = listener.accept()
+        with gone, stays:
+            assert (gone.recv(1), stays.recv(1)) == (b"", b"")

@@ -42,14 +42,34 @@ class SessionStarts:
             for turn in self._waiting.pop(path):
                 turn.errback(error)
             raise
+        except BaseException:  # the client left: the next one goes on
+            self._wake(path)
+            raise
+        self._wake(path)
+        return sock
+
+    def _wake(self, path: str) -> None:
         for turn in self._waiting.pop(path):
             turn.callback(None)
-        return sock
 
 
 async def _connected(driver: str, path: str) -> socket.socket:
     program = find_daemon(daemon_of(driver), os.environ) if may_start(os.environ) else None
     try:
-        return await deferToThread(connect, path, program)
+        return await _or_closed(deferToThread(connect, path, program))
     except ConnectError as failure:
         raise errors.internal(f"{daemon_of(driver)}: {failure}") from failure
+
+
+def _or_closed(thread: Deferred[socket.socket]) -> Deferred[socket.socket]:
+    """What ``thread`` brings; closed, if by then nobody wants it any more."""
+    wanted: Deferred[socket.socket] = Deferred()
+
+    def brought(sock: socket.socket) -> None:
+        if wanted.called:
+            sock.close()
+        else:
+            wanted.callback(sock)
+
+    thread.addCallbacks(brought, lambda failure: None if wanted.called else wanted.errback(failure))
+    return wanted
