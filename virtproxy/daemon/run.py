@@ -19,6 +19,7 @@ from virtproxy.daemon.catalogue import ROWS
 from virtproxy.daemon.failure import ExitCode, StartupError
 from virtproxy.daemon.options import DaemonOptions, options_for
 from virtproxy.daemon.plan import Plan, make_plan
+from virtproxy.daemon.predecessor import wait_for_predecessor
 from virtproxy.daemon.process import allow_files, ignore_further_signals, on_hangup, settle
 from virtproxy.daemon.reactors import VARIABLE, check_name
 
@@ -49,6 +50,7 @@ def _run(options: DaemonOptions) -> int:
 
         return check_config(options, os.environ, os.geteuid())
     plan = make_plan(options, os.environ, os.geteuid())
+    wait_for_predecessor(plan)
     if not options.background:
         return _Program(plan, reactor_name, None).run()
     from virtproxy.daemon.background import in_background

@@ -46,6 +46,7 @@ class DaemonMaker:
         from virtproxy.daemon.lifecycle import Lifecycle
         from virtproxy.daemon.log import add_logging
         from virtproxy.daemon.plan import make_plan
+        from virtproxy.daemon.predecessor import wait_for_predecessor
         from virtproxy.daemon.reactors import installed
 
         if options.background:
@@ -57,6 +58,7 @@ class DaemonMaker:
         try:
             reactor = installed()
             plan = make_plan(options, os.environ, os.geteuid())
+            wait_for_predecessor(plan)
             log = add_logging(plan.log, plan.row.name)
             lifecycle = Lifecycle(plan, reactor, os.environ, reactor.stop, log)
             lifecycle.check()
