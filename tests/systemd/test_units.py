@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.systemd, pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
     "python3-twisted python3-openssl python3-service-identity python3-cryptography python3-cffi python3-lxml "
-    "libsasl2-modules libsasl2-modules-db libvirt-clients"
+    "python3-jeepney polkitd libsasl2-modules libsasl2-modules-db libvirt-clients"
 )
 # The tree as it is stands in for an installed package.
 PROGRAM = f"""#!/bin/sh
@@ -99,6 +99,35 @@ def test_a_network_socket_is_enabled_on_its_own(host: Container) -> None:
     assert virsh(host, "list", "--name", uri="test+tcp://127.0.0.1/default").split() == ["test"]
     assert virsh(host, "list", "--name", uri="test+tcp://[::1]/default").split() == ["test"]
     host.run("systemctl", "disable", "--now", "virtproxyd-tcp.socket")
+
+
+def test_tls_from_the_socket_that_systemd_has(host: Container) -> None:
+    host.sh(
+        "cd /root && virtproxy pki init && virtproxy pki server --host 127.0.0.1 && virtproxy pki client --name root &&"
+        "virtproxy pki install server && virtproxy pki install client"
+    )
+    configured(host, "")
+    host.run("systemctl", "start", "virtproxyd-tls.socket")
+    assert virsh(host, "list", "--name", uri="test+tls://127.0.0.1/default").split() == ["test"]
+    host.run("systemctl", "stop", "virtproxyd-tls.socket")
+
+
+def test_a_user_whom_polkit_lets_in(host: Container) -> None:
+    """As docs/administration.md tells it: a drop-in opens the socket, and polkit says who comes in."""
+    drop_in = "/run/systemd/system/virtproxyd.socket.d/open.conf"
+    host.write(drop_in, "[Socket]\nSocketMode=0666\n")
+    rule = 'polkit.addRule(function(action, subject) { if (subject.user == "joe") return polkit.Result.YES; });\n'
+    host.write("/etc/polkit-1/rules.d/10-joe.rules", rule)
+    host.sh("useradd joe; useradd dave; systemctl daemon-reload; systemctl stop virtproxyd.socket virtproxyd.service")
+    configured(host, 'auth_unix_rw = "polkit"\n')
+    seen = f"setpriv --reuid {{}} --regid {{}} --clear-groups virsh -c '{URI}' list --name"
+    assert host.sh(seen.format("joe", "joe")).split() == ["test"]
+    assert "authentication" in host.sh(seen.format("dave", "dave"), check=False)
+    assert "everybody on this host" not in journal(host)
+    configured(host, "")
+    virsh(host, "uri")
+    assert "everybody on this host can do everything through /run/libvirt/libvirt-sock" in journal(host)
+    host.sh(f"rm {drop_in}; systemctl daemon-reload; systemctl stop virtproxyd.socket virtproxyd.service")
 
 
 def test_a_reload_and_its_status(host: Container) -> None:
