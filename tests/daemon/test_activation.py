@@ -190,6 +190,33 @@ def test_descriptors_that_are_no_listening_sockets(sockets: Place) -> None:
     os.fstat(quiet)
 
 
+@pytest.mark.parametrize(
+    ("setting", "instead"),
+    [
+        ("listen_tcp = 1", "virtproxyd-tcp.socket"),
+        ("listen_tls = 0", "virtproxyd-tls.socket"),
+        ('tcp_port = "1"', "ListenStream= in virtproxyd-tcp.socket"),
+        ('tls_port = "1"', "ListenStream= in virtproxyd-tls.socket"),
+        ('listen_addr = "::1"', "ListenStream=ADDRESS:PORT in virtproxyd-tcp.socket and virtproxyd-tls.socket"),
+        (
+            'unix_sock_dir = "/x"',
+            "ListenStream= in virtproxyd.socket, virtproxyd-ro.socket and virtproxyd-admin.socket",
+        ),
+        ('unix_sock_group = "x"', "SocketGroup= in virtproxyd.socket"),
+        ('unix_sock_rw_perms = "0777"', "SocketMode= in virtproxyd.socket"),
+        ('unix_sock_ro_perms = "0700"', "SocketMode= in virtproxyd-ro.socket"),
+        ('unix_sock_admin_perms = "0777"', "SocketMode= in virtproxyd-admin.socket"),
+        ("max_queued_clients = 1", "Backlog= in virtproxyd.socket"),
+        ("admin_max_queued_clients = 1", "Backlog= in virtproxyd-admin.socket"),
+    ],
+)
+def test_each_setting_that_systemd_overrides(sockets: Place, setting: str, instead: str) -> None:
+    (warning,) = entries((sockets.unix("libvirt-sock"), ""), text=f"\n{setting}\n").warnings
+    key = setting.partition(" ")[0]
+    assert warning.startswith(f"d.conf:2: {key} has no effect where systemd listens: ")
+    assert warning.endswith(instead)
+
+
 def test_settings_that_systemd_overrides_are_named(sockets: Place) -> None:
     text = 'unix_sock_group = "root"\nmax_clients = 7\nlisten_tls = 1\nunix_sock_ro_perms = "0777"\n'
     found = entries((sockets.unix("libvirt-sock"), ""), text=text)

@@ -35,7 +35,7 @@ _SAY_AGAIN_SECONDS = 60.0
 _ADVICE = "install polkitd and dbus (Debian packages of these names) and see that both run"
 _ADVICE_ACTIONS = (
     "/usr/share/polkit-1/actions must have libvirt's files: install the Debian package libvirt-daemon-system, "
-    "or a newer one, or those that virtproxy's conf/polkit/write_actions.py writes"
+    'or a newer one, or run "virtproxy install"'
 )
 
 
