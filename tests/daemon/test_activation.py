@@ -200,7 +200,7 @@ def test_descriptors_that_are_no_listening_sockets(sockets: Place) -> None:
         ('listen_addr = "::1"', "ListenStream=ADDRESS:PORT in virtproxyd-tcp.socket and virtproxyd-tls.socket"),
         (
             'unix_sock_dir = "/x"',
-            "ListenStream= in virtproxyd.socket, virtproxyd-ro.socket and virtproxyd-admin.socket",
+            "in virtproxyd.socket, virtproxyd-ro.socket and virtproxyd-admin.socket",
         ),
         ('unix_sock_group = "x"', "SocketGroup= in virtproxyd.socket"),
         ('unix_sock_rw_perms = "0777"', "SocketMode= in virtproxyd.socket"),
