@@ -129,6 +129,8 @@ _OWN = (
     Key("backend_reconnect", Type.BOOL, True, 0, 1),
     _uint("backend_reconnect_timeout", 30, 1, 3600),
     _text("metrics_listen", None),
+    _texts("metrics_domains"),
+    _uint("metrics_domains_interval", 15, 1, 3600),
     _uint("tls_expiry_warning_days", 30, 0, 3650, network_only=True),
     _uint("busy_poll_us", 50, 0, 1000),
     _uint("auth_timeout", 60, 0, 3600),

@@ -72,6 +72,8 @@ class Metrics:
         self._metrics: dict[str, Metric | Histogram] = {}
         # Has the figures of the process, by the names that every exporter uses ("process_...").
         self.process = False
+        # What is text already: each returns lines of Prometheus's format when somebody asks.
+        self.pages: list[Callable[[], bytes]] = []
 
     def counter(self, name: str, about: str, *labels: str) -> Counter:
         """Declare a counter; ``name`` has no "_total" at its end, it is shown with it. ValueError if it is taken."""
@@ -101,14 +103,6 @@ class Metrics:
     def number(self, name: str, about: str, read: Callable[[], float]) -> None:
         """Declare a gauge without labels."""
         self.gauge(name, about, lambda: [((), read())])
-
-    @property
-    def names(self) -> list[str]:
-        """What is declared, by the names that are shown, without the parts of histograms."""
-        return [
-            f"{metric.name}_total" if isinstance(metric, Metric) and metric.kind == "counter" else metric.name
-            for metric in self._metrics.values()
-        ]
 
     def _declare(self, metric: Metric | Histogram) -> None:
         if metric.name in self._metrics:
@@ -145,7 +139,7 @@ class Metrics:
 
         registry = CollectorRegistry(auto_describe=False)
         registry.register(self)
-        return generate_latest(registry)
+        return generate_latest(registry) + b"".join(page() for page in self.pages)
 
 
 def declare_daemon(

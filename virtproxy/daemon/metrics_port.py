@@ -20,8 +20,11 @@ from virtproxy.daemon.listeners import Listeners
 from virtproxy.daemon.metrics import Metrics
 from virtproxy.daemon.metrics_web import MetricsSite
 from virtproxy.daemon.settings import Settings
+from virtproxy.errors import VirtError
+from virtproxy.routing.families import HYPERVISORS, LOCAL, Target, route_of
 
 KEY = "metrics_listen"
+DOMAINS_KEY = "metrics_domains"
 # More at once are closed unheard: one who scrapes needs one.
 CONNECTIONS_MAX = 20
 _BACKLOG = 50
@@ -35,6 +38,7 @@ def metrics_endpoint(settings: Settings) -> UnixEndpoint | InetEndpoint | None:
     Raises ConfigError for what is no address, StartupError if prometheus-client is missing.
     """
     text = settings.text(KEY)
+    metrics_targets(settings)
     if text is None:
         return None
     if importlib.util.find_spec("prometheus_client") is None:
@@ -46,6 +50,24 @@ def metrics_endpoint(settings: Settings) -> UnixEndpoint | InetEndpoint | None:
     if text.startswith("unix:"):
         return _unix(settings, text.removeprefix("unix:"))
     return _inet(settings, text)
+
+
+def metrics_targets(settings: Settings) -> list[Target]:
+    """Return whose domains are shown. Raises ConfigError for what is no hypervisor's URI, or where nothing is shown."""
+    uris = settings.texts(DOMAINS_KEY) or ()
+    if uris and settings.text(KEY) is None:
+        raise settings.error(DOMAINS_KEY, f"{DOMAINS_KEY} needs {KEY}, which says where to show them")
+    return [_target(settings, uri) for uri in dict.fromkeys(uris)]
+
+
+def _target(settings: Settings, uri: str) -> Target:
+    try:
+        target = route_of(uri).primary
+    except VirtError:
+        target = None
+    if target is None or target.driver not in (*HYPERVISORS, LOCAL):
+        raise settings.error(DOMAINS_KEY, f'{DOMAINS_KEY} takes URIs such as "qemu:///system", not "{uri}"')
+    return target
 
 
 def _unix(settings: Settings, path: str) -> UnixEndpoint:

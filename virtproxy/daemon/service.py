@@ -25,11 +25,12 @@ from virtproxy.daemon.login_limit import LoginLimit
 from virtproxy.daemon.logins import Logins
 from virtproxy.daemon.loop_lag import LoopLag
 from virtproxy.daemon.metrics import Metrics, declare_daemon
-from virtproxy.daemon.metrics_port import MetricsPort
+from virtproxy.daemon.metrics_port import MetricsPort, metrics_targets
 from virtproxy.daemon.parts import parts
 from virtproxy.daemon.plan import Plan
 from virtproxy.daemon.policy_file import policy_file
 from virtproxy.daemon.polkit import polkit_authority
+from virtproxy.daemon.reload import in_threads_of
 from virtproxy.daemon.rules import stage_makers
 from virtproxy.daemon.session_starts import SessionStarts
 from virtproxy.daemon.watched import Watched
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from virtproxy.daemon.audit_log import AuditLog
     from virtproxy.daemon.certificates import Certificates
     from virtproxy.daemon.log import DaemonLog
+    from virtproxy.daemon.metrics_domains import Host
     from virtproxy.routing.measured import Measurements
 
 # How long clients may take to swallow what is queued for them when the daemon ends.
@@ -113,6 +115,7 @@ class Service:
         declare_daemon(self.metrics, plan.row.name, self.clients, self._router.refusals, self.certificates)
         self._metrics_port = None if plan.metrics is None else MetricsPort(reactor, plan.metrics, self.metrics)
         self._lag = LoopLag(reactor)
+        self._hosts: list[Host] = []
         if self._parts.measurements is not None:
             self._measure(self._parts.measurements)
         # By client number: what ends it.
@@ -140,6 +143,13 @@ class Service:
         )
         declare_calls(self.metrics, measurements)
         declare_state(self.metrics, state)
+        targets = metrics_targets(self._plan.settings)
+        if targets:
+            from virtproxy.daemon.metrics_domains import Host, declare_domains
+
+            interval, in_thread = self._plan.settings.number("metrics_domains_interval"), in_threads_of(self._reactor)
+            self._hosts = [Host(self._router, target, interval, in_thread) for target in targets]
+            declare_domains(self.metrics, self._hosts)
         self.metrics.process = True
 
     def open(self) -> None:
@@ -207,6 +217,8 @@ class Service:
         if self._metrics_port is not None:
             self._metrics_port.close()
             self._lag.stop()
+            for host in self._hosts:
+                host.close()
         await self._say_farewell()
         self._logins.close()
         if self._polkit is not None:

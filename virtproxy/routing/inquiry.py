@@ -48,7 +48,7 @@ class Inquiry:
     """Implements `routing.backend.BackendClient`.
 
     `opened` is run after each opening, before other questions; `heard` gets each event, `lost` is called when what
-    was learned may no longer hold.
+    was learned may no longer hold. An answer may take `patience` seconds, 0 for ever; `flags` are those of the opening.
     """
 
     _log = Logger()
@@ -60,17 +60,22 @@ class Inquiry:
         opened: Callable[[], Coroutine[Any, Any, None]],
         heard: Callable[[Frame], None],
         lost: Callable[[], None],
+        *,
+        patience: float = ASK_SECONDS,
+        flags: int = 0,
     ) -> None:
         self._router = router
         self._target = target
         self._opened = opened
         self._heard = heard
         self._lost = lost
+        self._patience = patience
+        self._flags = flags
         self._backend: Backend | None = None
         self._ready = False
         self._waiting: list[Deferred[None]] | None = None
         self._serials = count(1)
-        self._asked: dict[int, tuple[Procedure[Any, Any], Deferred[Any], IDelayedCall]] = {}
+        self._asked: dict[int, tuple[Procedure[Any, Any], Deferred[Any], IDelayedCall | None]] = {}
         self._closed = False
 
     async def ask(self, procedure: Procedure[A, R], args: A) -> R:
@@ -86,7 +91,9 @@ class Inquiry:
             answer.errback(errors.internal("the connection was lost"))
             return answer
         serial = next(self._serials) & 0x7FFFFFFF
-        timer = self._router.reactor.callLater(ASK_SECONDS, self._late, serial)
+        timer = None
+        if self._patience:
+            timer = self._router.reactor.callLater(self._patience, self._late, serial)
         self._asked[serial] = (procedure, answer, timer)
         self._backend.call(procedure.call_frame(serial, args))
         return answer
@@ -118,7 +125,7 @@ class Inquiry:
 
     async def _open_now(self) -> None:
         self._closed = False
-        self._backend = self._router.backend(self._target, 0, own_identity(), self, comes_back=False)
+        self._backend = self._router.backend(self._target, self._flags, own_identity(), self, comes_back=False)
         await self._backend.open()
         if self._closed:
             raise errors.internal("the daemon stops asking")
@@ -144,7 +151,8 @@ class Inquiry:
             backend.close()
         asked, self._asked = self._asked, {}
         for _, answer, timer in asked.values():
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()
             answer.errback(error)
         self._lost()
 
@@ -154,9 +162,10 @@ class Inquiry:
         """An answer to one question."""
         procedure, answer, timer = self._asked.pop(frame.serial, (None, None, None))
         ClientConnection.discard(frame)
-        if procedure is None or answer is None or timer is None:
+        if procedure is None or answer is None:
             return
-        timer.cancel()
+        if timer is not None:
+            timer.cancel()
         hand_over(frame, procedure, answer)
 
     def send(self, frame: Frame) -> None:
