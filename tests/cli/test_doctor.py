@@ -177,6 +177,28 @@ def test_tls_without_certificates(config: Path, run_dir: Path, tmp_path: Path) -
     assert {one.fix for one in found if one.level == ERROR} == {"virtproxy pki check"}
 
 
+def test_what_would_keep_remote_clients_out(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SASL_CONF_PATH", str(tmp_path))
+    (tmp_path / "libvirt.conf").write_text("mech_list: weather\n")
+    files = "".join(f'{key}_file = "{tmp_path}/{key}.pem"\n' for key in ("key", "cert", "ca"))
+    (config / "virtproxyd.conf").write_text(files)
+    (one,) = doctor_settings.remote_faults("virtproxyd", ("tcp",))
+    assert "asks for WEATHER, which no installed plugin has" in one.problem
+    assert "ca_file" in doctor_settings.remote_faults("virtproxyd", ("tls",))[0].problem
+    assert doctor_settings.remote_faults("libvirtd", ("tcp",)) == []
+
+
+def test_sasl_that_nobody_could_use(
+    config: Path, run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SASL_CONF_PATH", str(tmp_path))
+    (tmp_path / "libvirt.conf").write_text("mech_list: weather\n")
+    (config / "virtproxyd.conf").write_text("")
+    units = {"virtproxyd-tcp.socket": UnitState("virtproxyd-tcp.socket", "loaded", "active", "enabled")}
+    assert [one.level for one in doctor_settings.sasl(running(run_dir, "virtproxyd"))] == [OK]
+    assert [one.level for one in doctor_settings.sasl(running(run_dir, "virtproxyd", units=units))] == [ERROR]
+
+
 def test_a_pid_file_that_nobody_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_dir: Path) -> None:
     where: Places = replace(SYSTEM, pid_dir=str(tmp_path))
     monkeypatch.setattr(doctor_files, "SYSTEM", where)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.systemctl import ScriptedSystemctl, answer
-from virtproxy.cli import guests, mode_record, systemctl
+from virtproxy.cli import doctor_settings, guests, mode_record, systemctl
+from virtproxy.cli.findings import ERROR, Finding
 from virtproxy.cli.guests import Guest
 from virtproxy.cli.main import main
 from virtproxy.cli.mode_units import COMPANIONS, all_units, local_sockets, service
@@ -34,6 +35,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScriptedSystemctl:
     monkeypatch.setattr(mode_record, "PATH", tmp_path / "state" / "mode.json")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(guests, "running", set)
+    monkeypatch.setattr(doctor_settings, "remote_faults", lambda name, transports: [])
     return scripted
 
 
@@ -128,6 +130,18 @@ def test_a_socket_more_for_a_service_that_runs(host: ScriptedSystemctl) -> None:
     assert host.calls[-3:] == [
         "enable virtproxyd-tls.socket", "stop virtproxyd.service", "start virtproxyd-tls.socket",
     ]  # fmt: skip
+
+
+def test_tls_without_certificates_is_refused_before_anything_changes(
+    host: ScriptedSystemctl, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = [Finding(ERROR, "certificates", "cert_file does not exist")]
+    monkeypatch.setattr(doctor_settings, "remote_faults", lambda name, transports: missing)
+    assert main(["mode", "switch", "modular", "--remote"]) == 1
+    assert capsys.readouterr().err == (
+        "virtproxy mode: virtproxyd could not serve remote clients, so nothing was changed: cert_file does not exist\n"
+    )
+    assert host.calls == []
 
 
 def test_a_dry_run_changes_nothing(

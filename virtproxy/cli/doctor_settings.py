@@ -9,15 +9,18 @@ from __future__ import annotations
 import datetime
 import os
 import shutil
+import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from virtproxy.cli import mode_units
 from virtproxy.cli.findings import ERROR, OK, UNSEEN, WARNING, Finding
 from virtproxy.cli.mode_view import HostView
 from virtproxy.daemon import endpoints
 from virtproxy.daemon.catalogue import ROWS
+from virtproxy.daemon.endpoints import InetEndpoint
 from virtproxy.daemon.failure import ConfigError, StartupError
 from virtproxy.daemon.paths import SYSTEM
 from virtproxy.daemon.sasl_plan import sasl_rules
@@ -26,6 +29,8 @@ from virtproxy.daemon.units import PORTS
 
 # Days before a certificate's end from which on it is a warning, as "virtproxy pki check" has it.
 _WARN_DAYS = 30
+TCP: Final = "tcp"
+TLS: Final = "tls"
 
 
 def wanted(view: HostView) -> list[str]:
@@ -110,12 +115,13 @@ def certificates(view: HostView) -> Iterator[Finding]:
         unit = view.units.get(f"{name}-tls.socket")
         here = view.daemons[name].now and PORTS["tls"] in view.listeners.tcp
         if here or (unit is not None and (unit.running or unit.enabled)):
-            yield from _certificates(name)
+            yield from certificates_of(name)
             return
     yield Finding(OK, "certificates", "none needed: nobody listens for TLS clients")
 
 
-def _certificates(name: str) -> Iterator[Finding]:
+def certificates_of(name: str) -> Iterator[Finding]:
+    """What is wrong with the TLS files of one daemon."""
     # OpenSSL takes a while to load, and few hosts listen for TLS.
     from virtproxy.auth.tls_settings import TlsSetupError
     from virtproxy.cli.pki_inspect import FAULT, NOTE, inspect
@@ -137,17 +143,42 @@ def _certificates(name: str) -> Iterator[Finding]:
 
 def sasl(view: HostView) -> Iterator[Finding]:
     """Whether SASL can let anybody in, where a daemon asks for it."""
+    found = []
     asked = False
     for name in wanted(view):
-        try:
-            read = settings_of(name)
-            unix, inet = endpoints.unix_endpoints(read, SYSTEM), endpoints.inet_endpoints(read)
-            rules, troubles = sasl_rules(read, [*unix, *inet], os.environ)
-        except StartupError as error:
-            if "sasl" in str(error).lower():
-                yield Finding(ERROR, "sasl", str(error))
-            continue
-        asked = asked or rules is not None
-        yield from (Finding(WARNING, "sasl", trouble) for trouble in troubles)
-    if not asked:
-        yield Finding(OK, "sasl", "no daemon asks for it")
+        transports = [
+            each
+            for each in mode_units.remote_sockets(name)
+            if each in view.units and (view.units[each].running or view.units[each].enabled)
+        ]
+        asks, those = sasl_of(name, {each.rpartition("-")[2].partition(".")[0] for each in transports})
+        asked = asked or asks
+        found += those
+    if not found:
+        yield Finding(OK, "sasl", "ready for logins" if asked else "no daemon asks for it")
+    yield from found
+
+
+def sasl_of(name: str, transports: set[str]) -> tuple[bool, list[Finding]]:
+    """Whether a daemon asks for SASL, and what is wrong with it; systemd passes it sockets of ``transports``."""
+    try:
+        read = settings_of(name)
+        passed = [
+            InetEndpoint(socket.AF_INET6, ("::", 0), transport, f"{transport}_port", wildcard=True)
+            for transport in (TCP, TLS)
+            if transport in transports
+        ]
+        unix, inet = endpoints.unix_endpoints(read, SYSTEM), endpoints.inet_endpoints(read)
+        rules, troubles = sasl_rules(read, [*unix, *inet, *passed], os.environ)
+    except StartupError as error:
+        # What else is wrong with the file is told with the settings.
+        return True, [Finding(ERROR, "sasl", str(error))] if "sasl" in str(error).lower() else []
+    return rules is not None, [Finding(WARNING, "sasl", trouble) for trouble in troubles]
+
+
+def remote_faults(name: str, transports: tuple[str, ...]) -> list[Finding]:
+    """What would keep a daemon from serving remote clients, or from starting at all with their sockets."""
+    found = [*certificates_of(name)] if TLS in transports else []
+    if name == mode_units.PROXY:  # libvirt's own libvirtd starts all the same
+        found += sasl_of(name, set(transports))[1]
+    return [one for one in found if one.level == ERROR]

@@ -113,6 +113,18 @@ def _absent(names: Iterable[str], states: States) -> list[str]:
     ]
 
 
+def _check_remote(options: argparse.Namespace) -> None:
+    """Refuse a remote socket that its daemon could not serve: it would not start, and serve nobody else either."""
+    if not options.remote:
+        return
+    from virtproxy.cli.doctor_settings import remote_faults
+
+    name = MONOLITHIC if options.target == "monolithic" else PROXY
+    faults = remote_faults(name, options.remote)
+    if faults:
+        raise CommandError(f"{name} could not serve remote clients, so nothing was changed: {faults[0].problem}")
+
+
 def _last() -> Record:
     record = mode_record.load(mode_record.PATH)
     if record is None:
@@ -143,6 +155,7 @@ def _switch(systemctl: Systemctl, options: argparse.Namespace, tell: Narrator) -
     if not any(step.pending(states) for step in steps):
         tell.line(f"nothing to do: this host is {options.target} already, now and after the next boot")
         return 0
+    _check_remote(options)
     before = guests.running()
     _check_spared(steps, states, before)
     record = _begin(options.target, steps, states)
