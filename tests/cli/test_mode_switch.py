@@ -198,7 +198,7 @@ def test_no_hypervisor_would_be_left(host: ScriptedSystemctl, capsys: pytest.Cap
 def test_guests_that_a_stop_would_kill(
     host: ScriptedSystemctl, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(guests, "running", lambda: {Guest(42, "7", "web")})
+    monkeypatch.setattr(guests, "running", lambda: {Guest(42, "7", "web", "0::/system.slice/libvirtd.service\n")})
     host.units["libvirtd.service"]["kill_mode"] = "control-group"
     host.write()
     assert main(["mode", "switch", "modular"]) == 1

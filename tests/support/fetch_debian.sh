@@ -13,7 +13,7 @@ installed=systemd-sysv,dbus,procps,iproute2
 fetched=(
     python3-twisted python3-openssl python3-service-identity python3-cryptography python3-cffi python3-jeepney
     python3-lxml python3-prometheus-client libsasl2-modules libsasl2-modules-db polkitd openssl adduser
-    libvirt-daemon-system libvirt-clients
+    libvirt-daemon-system libvirt-clients qemu-system-x86
 )
 
 fail() { echo "fetch_debian.sh: $*" >&2; exit 1; }

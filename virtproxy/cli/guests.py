@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # The programs of guests: of the QEMU driver (on some distributions qemu-kvm) and of the LXC driver.
 _PROGRAMS = ("qemu-system-", "qemu-kvm", "libvirt_lxc")
@@ -16,11 +16,19 @@ _PROGRAMS = ("qemu-system-", "qemu-kvm", "libvirt_lxc")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Guest:
-    """One guest's process; ``started`` tells it from a later process of the same number."""
+    """One guest's process; ``started`` tells it from a later process of the same number.
+
+    ``groups`` are its control groups, as /proc/PID/cgroup has them.
+    """
 
     pid: int
     started: str
     name: str
+    groups: str = field(default="", compare=False)
+
+    def is_of(self, unit: str) -> bool:
+        """Whether systemd counts the process as one of a unit's, so that stopping the unit may kill it."""
+        return any(unit in line.split("/") for line in self.groups.splitlines())
 
 
 def running(proc: str = "/proc") -> set[Guest]:
@@ -37,11 +45,13 @@ def _guest(pid: int, proc: str) -> Guest | None:
             return None
         with open(f"{proc}/{pid}/stat", encoding="utf-8", errors="replace") as file:
             state, *fields = file.read().rpartition(")")[2].split()
+        with open(f"{proc}/{pid}/cgroup", encoding="utf-8", errors="replace") as file:
+            groups = file.read()
     except OSError:
         return None
     name = _name(words)
     # A process that only waits to be reaped is no guest any more; starttime is field 22 of proc(5).
-    return None if name is None or state == "Z" else Guest(pid, fields[18], name)
+    return None if name is None or state == "Z" else Guest(pid, fields[18], name, groups)
 
 
 def _name(words: list[str]) -> str | None:

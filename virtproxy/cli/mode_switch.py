@@ -214,9 +214,10 @@ def _check_spared(steps: list[Step], states: States, running: set[Guest]) -> Non
     stopped = {unit for step in steps if step.verb == "stop" for unit in step.pending(states)}
     for name in sorted(stopped):
         state = states[name]
-        if running and name.endswith(".service") and state.kill_mode not in ("", *_SPARING):
+        its = {guest for guest in running if guest.is_of(name)}
+        if its and state.kill_mode not in ("", *_SPARING):
             raise CommandError(
-                f"{name} has KillMode={state.kill_mode}: stopping it could kill {guests.listed(running)}; give it "
+                f"{name} has KillMode={state.kill_mode}: stopping it could kill {guests.listed(its)}; give it "
                 f"KillMode=process (systemctl edit {name}) or shut the guests down first"
             )
 
