@@ -28,9 +28,14 @@ def unix(text: str, name: str = "virtproxyd", *, system: bool = True) -> list[en
     return endpoints.unix_endpoints(settings(text, name), SYSTEM if system else SESSION)
 
 
+def admin(text: str, *, system: bool = True) -> list[endpoints.UnixEndpoint]:
+    return endpoints.admin_endpoints(settings(text), SYSTEM if system else SESSION)
+
+
 def unix_refusal(text: str) -> str:
     with pytest.raises(ConfigError) as refused:
         unix(text)
+        admin(text)
     return refused.value.message
 
 
@@ -67,6 +72,14 @@ def test_with_polkit_everybody_may_knock_unless_the_file_says_who(text: str, mod
 def test_a_users_sockets() -> None:
     assert [found.path for found in unix("", system=False)] == ["/run/user/7/libvirt/libvirt-sock"]
     assert [found.path for found in unix("", "virtqemud", system=False)] == ["/run/user/7/libvirt/virtqemud-sock"]
+
+
+def test_the_administration_socket_is_for_one_user() -> None:
+    (found,) = admin("unix_sock_group = '0'")
+    assert (found.path, found.mode, found.group) == ("/run/libvirt/libvirt-admin-sock", 0o700, None)
+    assert [found.path for found in admin("", system=False)] == ["/run/user/7/libvirt/libvirt-admin-sock"]
+    assert [found.path for found in admin("unix_sock_dir = '/d'")] == ["/d/libvirt-admin-sock"]
+    assert admin("unix_sock_dir = '/d'", system=False) == []
 
 
 def test_directory_modes_and_group_are_configured() -> None:

@@ -228,7 +228,7 @@ def test_a_users_own_daemon(place: Path) -> None:
     daemon.wait_for("is ready")
     run = place / "run" / "libvirt"
     assert stat.S_IMODE(os.stat(run).st_mode) == 0o700
-    assert sorted(os.listdir(run)) == ["libvirt-sock", "virtproxyd.pid"]
+    assert sorted(os.listdir(run)) == ["libvirt-admin-sock", "libvirt-sock", "virtproxyd.pid"]
     assert stat.S_IMODE(os.stat(run / "libvirt-sock").st_mode) == 0o700
     assert daemon.stop() == 0
     assert os.listdir(run) == []

@@ -41,6 +41,16 @@ class Clients:
         return len(self._connected)
 
     @property
+    def limits(self) -> tuple[int, int]:
+        """How many may be connected, and how many of them anonymous (0: no limit)."""
+        return self._max_clients, self._max_anonymous
+
+    @limits.setter
+    def limits(self, limits: tuple[int, int]) -> None:
+        self._max_clients, self._max_anonymous = limits
+        self._tell()
+
+    @property
     def anonymous(self) -> int:
         """How many are not authenticated yet."""
         return len(self._anonymous)

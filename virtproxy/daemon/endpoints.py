@@ -70,7 +70,8 @@ class Entries:
 def entries_configured(settings: Settings, where: Places, listens: bool) -> Entries:
     """Return where the settings say that clients come in; ``listens``: over the network too. Raises ConfigError."""
     inet = inet_endpoints(settings) if listens else []
-    return Entries(tuple(unix_endpoints(settings, where)), tuple(inet))
+    unix, admin = unix_endpoints(settings, where), admin_endpoints(settings, where)
+    return Entries(tuple(unix), tuple(inet), tuple(admin))
 
 
 def socket_dir(settings: Settings, where: Places) -> str:
@@ -90,11 +91,21 @@ def unix_endpoints(settings: Settings, where: Places) -> list[UnixEndpoint]:
     """
     directory, group = socket_dir(settings, where), _group(settings)
     read_mode = mode(settings, "unix_sock_ro_perms")
-    mode(settings, "unix_sock_admin_perms")
     endpoints = [_unix(settings, directory, "-sock", _rw_mode(settings), group, readonly=False)]
     if where.is_system:
         endpoints.append(_unix(settings, directory, "-sock-ro", read_mode, group, readonly=True))
     return endpoints
+
+
+def admin_endpoints(settings: Settings, where: Places) -> list[UnixEndpoint]:
+    """Return the administration socket. As with libvirt there is none in session mode if unix_sock_dir is set.
+
+    Raises ConfigError for an impossible mode or path.
+    """
+    bits = mode(settings, "unix_sock_admin_perms")
+    if not where.is_system and settings.is_set("unix_sock_dir"):
+        return []
+    return [_unix(settings, socket_dir(settings, where), "-admin-sock", bits, None, readonly=False)]
 
 
 def _unix(

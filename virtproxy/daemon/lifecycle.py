@@ -65,7 +65,7 @@ class Lifecycle:
         plan = self.plan
         _make_run_dir(plan)
         self._pid_file.acquire()
-        service = Service(plan, self._reactor, lambda count: self.idle.busy("clients", count), self.log)
+        service = Service(plan, self._reactor, lambda count: self.idle.busy("clients", count), self.log, self)
         try:
             service.open()
         except BaseException:
@@ -81,7 +81,7 @@ class Lifecycle:
         name = self.plan.row.name
         for warning in self.plan.warnings:
             self._log.warn("{warning}", warning=warning)
-        for endpoint, address in self.service.listeners.addresses:
+        for endpoint, address in self.service.addresses:
             transport = getattr(endpoint, "transport", "unix")
             self._log.info("{name} listens on {transport} {address}", name=name, transport=transport, address=address)
         self._log.info("{name} (virtproxy {version}) is ready", name=name, version=__version__)
@@ -97,6 +97,10 @@ class Lifecycle:
         await self.service.stop()
         self._pid_file.release()
         self._log.info("{name} ends", name=self.plan.row.name)
+
+    def shut_down(self) -> None:
+        """An administrator wants the daemon to end."""
+        self._reactor.callLater(0, self._finish)
 
     def reload_asked(self) -> None:
         """SIGHUP: read again what can be taken over while clients are connected, and say what cannot."""

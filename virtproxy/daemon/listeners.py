@@ -73,21 +73,23 @@ class Listeners:
         for acceptor in self._acceptors:
             acceptor.pause()
 
-    def leave(self) -> bool:
+    def leave(self, *others: Listeners) -> bool:
         """Stop listening, as ``close`` does, unless a client waits to be accepted; False if one does.
 
-        Who comes while this is done is not lost: the files of UNIX sockets are hidden first, so that nobody more
-        can connect, and only then is looked whether somebody has. Sockets that a service manager gave stay in its
-        hands, with who waits there.
+        ``others`` are left with these, all or none. Who comes while this is done is not lost: the files of UNIX sockets
+        are hidden first, so that nobody more can connect, and only then is looked whether somebody has. Sockets that a
+        service manager gave stay in its hands, with who waits there.
         """
-        if self._anybody_waits():
+        every = (self, *others)
+        if any(listeners._anybody_waits() for listeners in every):
             return False
-        hidden = [opened for opened in self._open if opened.hide()]
-        if self._anybody_waits():
+        hidden = [opened for listeners in every for opened in listeners._open if opened.hide()]
+        if any(listeners._anybody_waits() for listeners in every):
             for opened in hidden:
                 opened.show()
             return False
-        self.close()
+        for listeners in every:
+            listeners.close()
         return True
 
     def _anybody_waits(self) -> bool:

@@ -120,7 +120,7 @@ def check_free(plan: Plan) -> Plan:
     Raises StartupError that names who is in the way. Apart from ``make_plan`` because the daemon that holds
     the pid file is the better news when both are taken.
     """
-    made = [endpoint for endpoint in plan.unix if endpoint.fd is None]
+    made = [endpoint for endpoint in (*plan.unix, *plan.admin) if endpoint.fd is None]
     if made:
         endpoints.check_directory(plan.settings, plan.places)
     for endpoint in (*made, plan.metrics):

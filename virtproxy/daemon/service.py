@@ -17,6 +17,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from virtproxy.auth.peercred import identity_of_unix
+from virtproxy.daemon.admin import AdminServer
+from virtproxy.daemon.admin_calls import AdminCalls, Life
+from virtproxy.daemon.admin_servers import Server, Servers
 from virtproxy.daemon.clients import Clients
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
 from virtproxy.daemon.listeners import Listeners, inet_name
@@ -30,11 +33,14 @@ from virtproxy.daemon.parts import parts
 from virtproxy.daemon.plan import Plan
 from virtproxy.daemon.policy_file import policy_file
 from virtproxy.daemon.polkit import polkit_authority
+from virtproxy.daemon.present import Present
 from virtproxy.daemon.reload import in_threads_of
 from virtproxy.daemon.rules import stage_makers
 from virtproxy.daemon.session_starts import SessionStarts
 from virtproxy.daemon.watched import Watched
+from virtproxy.daemon.workers import workers_of
 from virtproxy.identity import Caller, Identity
+from virtproxy.protocol import admin
 from virtproxy.routing.comeback import Comeback
 from virtproxy.routing.rules.bulkhead import BulkheadRule
 from virtproxy.routing.session import Session
@@ -67,7 +73,8 @@ def _audit(plan: Plan, reactor: StreamReactor) -> AuditLog | None:
 class Service:
     """Serves the clients of one daemon as ``plan`` says. ``changed`` is called with the number of clients.
 
-    ``log`` is where the daemon logs to.
+    ``log`` is where the daemon logs to. ``life`` is what administrators may change of it; without one there
+    is no admin server.
     """
 
     _log = Logger()
@@ -78,6 +85,7 @@ class Service:
         reactor: StreamReactor,
         changed: Callable[[int], None] = lambda count: None,
         log: DaemonLog | None = None,
+        life: Life | None = None,
     ) -> None:
         settings = plan.settings
         self.log = log
@@ -102,7 +110,6 @@ class Service:
         self._stages = (*(() if self.audit is None else self.audit.stages), *stage_makers(plan, self._polkit))
         self._logins = Logins(plan, reactor, self._polkit)
         self.listeners = Listeners(reactor, settings.number("max_queued_clients"), self._accepted)
-        self.admin_listeners = Listeners(reactor, settings.number("admin_max_queued_clients"), self._admin_accepted)
         self.clients = Clients(
             settings.number("max_clients"),
             settings.number("max_anonymous_clients"),
@@ -118,12 +125,21 @@ class Service:
         self._hosts: list[Host] = []
         if self._parts.measurements is not None:
             self._measure(self._parts.measurements)
-        # By client number: what ends it.
-        self._ends: dict[int, Callable[[str], None]] = {}
+        # By client number.
+        self.present: dict[int, Present[Session]] = {}
         self._stopping: Deferred[None] | None = None
-        # By client number: what is asked anew when the rules change.
-        self._sessions: dict[int, Session] = {}
         self._policy_file = None if plan.policy is None else policy_file(plan.policy, reactor, self._rules_changed)
+        self.workers = workers_of(settings, reactor)
+        self.admin = None if life is None else self._admin_server(life)
+
+    def _admin_server(self, life: Life) -> AdminServer:
+        plan = self._plan
+        server = AdminServer(plan, self._reactor, lambda count: life.idle.busy("administrators", count), self._gone)
+        name, admin_name = plan.row.server_names
+        every = Server(name, self.clients, self.present, self.workers, self.certificates)
+        servers = Servers(every, Server(admin_name, server.clients, server.present, server.workers))
+        server.serve(admin.PROGRAM, AdminCalls(servers, life).answers())
+        return server
 
     def _measure(self, measurements: Measurements) -> None:
         """Declare what only a daemon with metrics knows."""
@@ -134,7 +150,7 @@ class Service:
         state = State(
             self._plan.settings,
             self.clients,
-            lambda: list(self._sessions.values()),
+            lambda: [client.session for client in self.present.values() if client.session is not None],
             lambda: self.listeners.queued,
             self._router,
             self._lag,
@@ -164,15 +180,27 @@ class Service:
             raise
 
     def _listen(self) -> None:
-        self.listeners.open((*self._plan.unix, *self._plan.inet))
         try:
-            self.admin_listeners.open(self._plan.admin)
+            self.listeners.open((*self._plan.unix, *self._plan.inet))
+            if self.admin is not None:
+                self.admin.open()
             if self._metrics_port is not None:
                 self._metrics_port.open()
         except BaseException:
-            self.listeners.close()
-            self.admin_listeners.close()
+            self._stop_listening()
             raise
+
+    def _stop_listening(self) -> None:
+        self.listeners.close()
+        if self.admin is not None:
+            self.admin.listeners.close()
+        if self._metrics_port is not None:
+            self._metrics_port.close()
+
+    @property
+    def addresses(self) -> list[tuple[UnixEndpoint | InetEndpoint, str]]:
+        """What is listened on for clients and administrators."""
+        return self.listeners.addresses + ([] if self.admin is None else self.admin.listeners.addresses)
 
     def start(self) -> None:
         """Accept clients."""
@@ -183,8 +211,10 @@ class Service:
         if self._metrics_port is not None:
             self._metrics_port.start()
             self._lag.start()
+        self.workers.start()
         self.listeners.resume()
-        self.admin_listeners.resume()
+        if self.admin is not None:
+            self.admin.start()
 
     async def reload_policy(self) -> None:
         """Read the policy again, if there is one; the log says what became of it."""
@@ -199,23 +229,20 @@ class Service:
 
     def leave(self) -> bool:
         """Be gone for new clients, at once; False, and nothing has changed, if one is waiting to be accepted."""
-        if not self.listeners.leave():
+        if not self.listeners.leave(*(() if self.admin is None else (self.admin.listeners,))):
             return False
-        self.admin_listeners.close()
         if self._metrics_port is not None:
             self._metrics_port.close()
         return True
 
     async def stop(self) -> None:
         """Accept nobody more, remove the sockets and say farewell to every client."""
-        self.listeners.close()
-        self.admin_listeners.close()
+        self._stop_listening()
         if self._policy_file is not None:
             self._policy_file.stop()
         if self.certificates is not None:
             self.certificates.stop()
         if self._metrics_port is not None:
-            self._metrics_port.close()
             self._lag.stop()
             for host in self._hosts:
                 host.close()
@@ -226,16 +253,16 @@ class Service:
         if self.audit is not None:
             await self.audit.close()
         # Connections that outlived the farewell still use it; the end of the reactor is theirs too.
-        if not self._ends:
+        if not self.present:
             self._poller.close()
 
     async def _say_farewell(self) -> None:
-        if not self._ends:
+        if self._nobody_is_left():
             return
         self._stopping = Deferred()
         timeout = self._reactor.callLater(FAREWELL_SECONDS, self._stopping.callback, None)
-        for end in list(self._ends.values()):
-            end("the daemon stops")
+        for client in (*self.present.values(), *(() if self.admin is None else self.admin.present.values())):
+            client.end("the daemon stops")
         await self._stopping
         if timeout.active():
             timeout.cancel()
@@ -254,22 +281,19 @@ class Service:
 
     def _accepted(self, sock: socket.socket, address: object, endpoint: UnixEndpoint | InetEndpoint) -> None:
         number = self.clients.joined()
+        where = ("unix", "") if isinstance(endpoint, UnixEndpoint) else (endpoint.transport, inet_name(address))
         if number is None:
             self._log.warn("a client was turned away: max_clients are connected")
-            where = ("unix", "") if isinstance(endpoint, UnixEndpoint) else (endpoint.transport, inet_name(address))
             self._turned_away(None, *where, "max_clients are connected")
             sock.close()
             return
+        self.present[number] = Present(number, *where)
         try:
             self._serve(number, sock, address, endpoint)
         except Exception:
             self._log.failure("a client could not be served")
             sock.close()
             self._left(number)
-
-    def _admin_accepted(self, sock: socket.socket, address: object, endpoint: UnixEndpoint | InetEndpoint) -> None:
-        self._log.warn("an administrator was turned away: this version has no administration interface")
-        sock.close()
 
     def _serve(self, number: int, sock: socket.socket, address: object, endpoint: UnixEndpoint | InetEndpoint) -> None:
         if isinstance(endpoint, UnixEndpoint):
@@ -310,7 +334,7 @@ class Service:
         refused = partial(self._turned_away, number, "tls", peer)
         inner = self.certificates.tls.wrap(self._reactor, peer, connected, refused=refused)
         protocol = Watched(inner, lambda: self._left(number))
-        self._ends[number] = protocol.close
+        self.present[number].end = protocol.close
         self._begin(number, sock, protocol, Identity(transport="tls", address=peer))
 
     def _turned_away(
@@ -335,7 +359,7 @@ class Service:
             ),
             lambda client: self._left(number),
         )
-        self._ends[number] = connection.close
+        self.present[number].end = connection.close
         if gate.authenticated:
             self.clients.authenticated(number)
         else:
@@ -343,38 +367,46 @@ class Service:
         return connection
 
     def _waits_for_login(self, number: int) -> bool:
-        session = self._sessions.get(number)
+        session = self.present[number].session
         return session is not None and session.client.in_flight > 0
 
     def _too_slow(self, number: int) -> None:
         """The client had its time to log in, or to complete the TLS handshake."""
-        session = self._sessions.get(number)
+        session = self.present[number].session
         self._log.warn(
             "client {number} is cut off: not authenticated in time (auth_timeout); {who}",
             number=number,
             who="it did not complete the TLS handshake" if session is None else session.identity.describe(),
             client=session,
         )
-        self._ends[number]("not authenticated in time")
+        self.present[number].end("not authenticated in time")
 
     def _session(self, number: int, session: Session) -> Session:
-        self._sessions[number] = session
+        self.present[number].session = session
         return session
 
     def _rules_changed(self) -> None:
         """Let what was granted and is no more act at once."""
         if self.audit is not None:
             self.audit.rules_changed()
-        for session in list(self._sessions.values()):
-            session.refresh()
+        for client in list(self.present.values()):
+            if client.session is not None:
+                client.session.refresh()
 
     def _left(self, number: int) -> None:
-        session = self._sessions.pop(number, None)
-        if self._ends.pop(number, None) is not None:
-            self._log.debug("client {number} is gone", number=number, client=session)
+        client = self.present.pop(number, None)
+        if client is not None:
+            self._log.debug("client {number} is gone", number=number, client=client.session)
         self.clients.left(number)
-        if self._stopping is not None and not self._ends and not self._stopping.called:
+        self._gone()
+
+    def _gone(self) -> None:
+        """A client or an administrator is gone."""
+        if self._stopping is not None and self._nobody_is_left() and not self._stopping.called:
             self._stopping.callback(None)
+
+    def _nobody_is_left(self) -> bool:
+        return not self.present and (self.admin is None or not self.admin.present)
 
 
 def _comeback(plan: Plan) -> Comeback:
