@@ -15,6 +15,8 @@ from typing import Any
 from twisted.logger import Logger
 
 from virtproxy.auth.peercred import identity_of_unix
+from virtproxy.daemon.admin_calls import Life
+from virtproxy.daemon.admin_servers import Server
 from virtproxy.daemon.admin_session import AdminSession, Answer
 from virtproxy.daemon.clients import Clients
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
@@ -32,14 +34,12 @@ from virtproxy.rpc.transport import SocketTransport
 class AdminServer:
     """Serves administrators on ``plan.admin``.
 
-    ``changed`` is called with how many there are, ``gone`` when one has left.
+    ``life`` is told how many there are, and ``gone`` is called when one has left.
     """
 
     _log = Logger()
 
-    def __init__(
-        self, plan: Plan, reactor: StreamReactor, changed: Callable[[int], None], gone: Callable[[], None]
-    ) -> None:
+    def __init__(self, plan: Plan, reactor: StreamReactor, life: Life | None, gone: Callable[[], None]) -> None:
         settings = plan.settings
         self._plan = plan
         self._reactor = reactor
@@ -50,10 +50,12 @@ class AdminServer:
             keepalive_count=settings.number("admin_keepalive_count"),
         )
         self.listeners = Listeners(reactor, settings.number("admin_max_queued_clients"), self._accepted)
-        self.clients = Clients(settings.number("admin_max_clients"), 0, self._accept, changed)
+        self.clients = Clients(settings.number("admin_max_clients"), 0, self._accept, _told(life))
         # By client number.
         self.present: dict[int, Present[AdminSession]] = {}
-        self.workers = workers_of(settings, reactor, "admin_")
+        self.server = Server(
+            plan.row.server_names[1], self.clients, self.present, workers_of(settings, reactor, "admin_")
+        )
         self._gone = gone
 
     def serve(self, program: Program, answers: Mapping[Procedure[Any, Any], Answer]) -> None:
@@ -69,6 +71,10 @@ class AdminServer:
     def start(self) -> None:
         """Accept administrators."""
         self.listeners.resume()
+
+    def ends(self) -> list[Callable[[str], None]]:
+        """What ends the connection of each administrator."""
+        return [client.end for client in self.present.values()]
 
     def _accept(self, accept: bool) -> None:
         if accept:
@@ -111,3 +117,7 @@ class AdminServer:
         self.present.pop(number, None)
         self.clients.left(number)
         self._gone()
+
+
+def _told(life: Life | None) -> Callable[[int], None]:
+    return lambda count: None if life is None else life.idle.busy("administrators", count)

@@ -36,6 +36,7 @@ from virtproxy.daemon.polkit import polkit_authority
 from virtproxy.daemon.present import Present
 from virtproxy.daemon.reload import in_threads_of
 from virtproxy.daemon.rules import stage_makers
+from virtproxy.daemon.served_certificates import certificates_of
 from virtproxy.daemon.session_starts import SessionStarts
 from virtproxy.daemon.watched import Watched
 from virtproxy.daemon.workers import workers_of
@@ -52,7 +53,6 @@ from virtproxy.wire.limits import LOGIN_PACKET_MAX
 
 if TYPE_CHECKING:
     from virtproxy.daemon.audit_log import AuditLog
-    from virtproxy.daemon.certificates import Certificates
     from virtproxy.daemon.log import DaemonLog
     from virtproxy.daemon.metrics_domains import Host
     from virtproxy.routing.measured import Measurements
@@ -73,8 +73,8 @@ def _audit(plan: Plan, reactor: StreamReactor) -> AuditLog | None:
 class Service:
     """Serves the clients of one daemon as ``plan`` says. ``changed`` is called with the number of clients.
 
-    ``log`` is where the daemon logs to. ``life`` is what administrators may change of it; without one there
-    is no admin server.
+    ``log`` is where the daemon logs to. ``life`` is what administrators may change of the daemon; without one
+    they may call nothing.
     """
 
     _log = Logger()
@@ -117,7 +117,7 @@ class Service:
             changed,
             LoginLimit(reactor, settings.number("auth_timeout"), self._waits_for_login, self._too_slow),
         )
-        self.certificates = _certificates(plan, reactor)
+        self.certificates = certificates_of(plan, reactor)
         self.metrics = Metrics()
         declare_daemon(self.metrics, plan.row.name, self.clients, self._router.refusals, self.certificates)
         self._metrics_port = None if plan.metrics is None else MetricsPort(reactor, plan.metrics, self.metrics)
@@ -130,16 +130,10 @@ class Service:
         self._stopping: Deferred[None] | None = None
         self._policy_file = None if plan.policy is None else policy_file(plan.policy, reactor, self._rules_changed)
         self.workers = workers_of(settings, reactor)
-        self.admin = None if life is None else self._admin_server(life)
-
-    def _admin_server(self, life: Life) -> AdminServer:
-        plan = self._plan
-        server = AdminServer(plan, self._reactor, lambda count: life.idle.busy("administrators", count), self._gone)
-        name, admin_name = plan.row.server_names
-        every = Server(name, self.clients, self.present, self.workers, self.certificates)
-        servers = Servers(every, Server(admin_name, server.clients, server.present, server.workers))
-        server.serve(admin.PROGRAM, AdminCalls(servers, life).answers())
-        return server
+        self.admin = AdminServer(plan, reactor, life, self._gone)
+        if life is not None:
+            every = Server(plan.row.server_names[0], self.clients, self.present, self.workers, self.certificates)
+            self.admin.serve(admin.PROGRAM, AdminCalls(Servers(every, self.admin.server), life).answers())
 
     def _measure(self, measurements: Measurements) -> None:
         """Declare what only a daemon with metrics knows."""
@@ -182,8 +176,7 @@ class Service:
     def _listen(self) -> None:
         try:
             self.listeners.open((*self._plan.unix, *self._plan.inet))
-            if self.admin is not None:
-                self.admin.open()
+            self.admin.open()
             if self._metrics_port is not None:
                 self._metrics_port.open()
         except BaseException:
@@ -192,15 +185,14 @@ class Service:
 
     def _stop_listening(self) -> None:
         self.listeners.close()
-        if self.admin is not None:
-            self.admin.listeners.close()
+        self.admin.listeners.close()
         if self._metrics_port is not None:
             self._metrics_port.close()
 
     @property
     def addresses(self) -> list[tuple[UnixEndpoint | InetEndpoint, str]]:
         """What is listened on for clients and administrators."""
-        return self.listeners.addresses + ([] if self.admin is None else self.admin.listeners.addresses)
+        return self.listeners.addresses + self.admin.listeners.addresses
 
     def start(self) -> None:
         """Accept clients."""
@@ -213,8 +205,7 @@ class Service:
             self._lag.start()
         self.workers.start()
         self.listeners.resume()
-        if self.admin is not None:
-            self.admin.start()
+        self.admin.start()
 
     async def reload_policy(self) -> None:
         """Read the policy again, if there is one; the log says what became of it."""
@@ -229,7 +220,7 @@ class Service:
 
     def leave(self) -> bool:
         """Be gone for new clients, at once; False, and nothing has changed, if one is waiting to be accepted."""
-        if not self.listeners.leave(*(() if self.admin is None else (self.admin.listeners,))):
+        if not self.listeners.leave(self.admin.listeners):
             return False
         if self._metrics_port is not None:
             self._metrics_port.close()
@@ -261,8 +252,8 @@ class Service:
             return
         self._stopping = Deferred()
         timeout = self._reactor.callLater(FAREWELL_SECONDS, self._stopping.callback, None)
-        for client in (*self.present.values(), *(() if self.admin is None else self.admin.present.values())):
-            client.end("the daemon stops")
+        for end in [client.end for client in self.present.values()] + self.admin.ends():
+            end("the daemon stops")
         await self._stopping
         if timeout.active():
             timeout.cancel()
@@ -406,18 +397,9 @@ class Service:
             self._stopping.callback(None)
 
     def _nobody_is_left(self) -> bool:
-        return not self.present and (self.admin is None or not self.admin.present)
+        return not self.present and not self.admin.present
 
 
 def _comeback(plan: Plan) -> Comeback:
     settings = plan.settings
     return Comeback(settings.number("backend_reconnect_timeout") if settings.flag("backend_reconnect") else 0)
-
-
-def _certificates(plan: Plan, reactor: StreamReactor) -> Certificates | None:
-    if plan.tls is None:
-        return None
-    # Only a daemon that speaks TLS pays for loading OpenSSL.
-    from virtproxy.daemon.certificates import certificates_on
-
-    return certificates_on(reactor, plan.tls, plan.settings.number("tls_expiry_warning_days"))
