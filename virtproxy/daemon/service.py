@@ -22,6 +22,7 @@ from virtproxy.daemon.admin_calls import AdminCalls, Life
 from virtproxy.daemon.admin_servers import Server, Servers
 from virtproxy.daemon.clients import Clients
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
+from virtproxy.daemon.late import audit_of, certificates_of
 from virtproxy.daemon.listeners import Listeners, inet_name
 from virtproxy.daemon.locals import local_drivers
 from virtproxy.daemon.login_limit import LoginLimit
@@ -36,7 +37,6 @@ from virtproxy.daemon.polkit import polkit_authority
 from virtproxy.daemon.present import Present
 from virtproxy.daemon.reload import in_threads_of
 from virtproxy.daemon.rules import stage_makers
-from virtproxy.daemon.served_certificates import certificates_of
 from virtproxy.daemon.session_starts import SessionStarts
 from virtproxy.daemon.watched import Watched
 from virtproxy.daemon.workers import workers_of
@@ -52,22 +52,12 @@ from virtproxy.rpc.transport import SocketTransport, StreamProtocol
 from virtproxy.wire.limits import LOGIN_PACKET_MAX
 
 if TYPE_CHECKING:
-    from virtproxy.daemon.audit_log import AuditLog
     from virtproxy.daemon.log import DaemonLog
     from virtproxy.daemon.metrics_domains import Host
     from virtproxy.routing.measured import Measurements
 
 # How long clients may take to swallow what is queued for them when the daemon ends.
 FAREWELL_SECONDS = 2.0
-
-
-def _audit(plan: Plan, reactor: StreamReactor) -> AuditLog | None:
-    if plan.audit is None:
-        return None
-    # Only a daemon that audits pays for loading it.
-    from virtproxy.daemon.audit_log import AuditLog
-
-    return AuditLog(plan.audit, plan.row.name, reactor)
 
 
 class Service:
@@ -106,7 +96,7 @@ class Service:
         )
         self._polkit = polkit_authority(settings, reactor)
         # Outermost, so that it sees what every other rule says.
-        self.audit = _audit(plan, reactor)
+        self.audit = audit_of(plan, reactor)
         self._stages = (*(() if self.audit is None else self.audit.stages), *stage_makers(plan, self._polkit))
         self._logins = Logins(plan, reactor, self._polkit)
         self.listeners = Listeners(reactor, settings.number("max_queued_clients"), self._accepted)
