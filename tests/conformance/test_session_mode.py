@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.daemon_process import ROOT
+from tests.support.lab import client_environment, fetched_tree
 
 pytestmark = [pytest.mark.conformance, pytest.mark.programs("libvirtd", "virsh", "unshare")]
 
@@ -27,6 +28,7 @@ AS_USER = ("unshare", "--user", f"--map-user={USER.pw_uid}", f"--map-group={USER
 # What the client library starts: it knows the name libvirtd only. It passes --timeout=120, too long for a test.
 PROXY = """#!/bin/sh
 echo "virtproxyd $@" >> {place}/starts
+unset LD_LIBRARY_PATH  # the client's
 export PYTHONPATH={root} PATH={place}/bin:$PATH
 exec {python} -W error -m virtproxy.cli.daemons virtproxyd -v "$@" --timeout={timeout} 2>> {place}/log
 """
@@ -43,12 +45,14 @@ POOL = "<pool type='dir'><name>p</name><target><path>{place}</path></target></po
 class Home:
     """A user's home, with programs that note that they were started."""
 
-    def __init__(self, place: Path, timeout: int = 2, **environ: str) -> None:
+    def __init__(self, place: Path, tree: Path | None, timeout: int = 2, **environ: str) -> None:
         self.place = place
+        self.virsh_program = "virsh" if tree is None else str(tree / "usr/bin/virsh")
         self.environ = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": str(place),
             "VIRTD_PATH": str(place / "bin"),
+            **client_environment(tree),
             **environ,
         }
         for name in ("bin", "behind", ".config/libvirt", "run"):
@@ -65,7 +69,7 @@ class Home:
 
     def virsh(self, uri: str, *words: str) -> str:
         """What virsh says to the user."""
-        command = [*AS_USER, "virsh", "-c", uri, *words]
+        command = [*AS_USER, self.virsh_program, "-c", uri, *words]
         done = subprocess.run(command, env=self.environ, capture_output=True, text=True, timeout=25)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
@@ -89,9 +93,10 @@ def place() -> Iterator[Path]:
         yield Path(path)
 
 
-@pytest.fixture
-def home(place: Path) -> Iterator[Home]:
-    yield Home(place, XDG_RUNTIME_DIR=str(place / "run"))
+@pytest.fixture(params=["9.0.0", "11.3.0"])
+def tree(request: pytest.FixtureRequest) -> Path | None:
+    """Where the client's libvirt is; None: installed."""
+    return None if request.param == "9.0.0" else fetched_tree()
 
 
 def files(place: Path, run: Path) -> list[Path]:
@@ -104,7 +109,8 @@ def files(place: Path, run: Path) -> list[Path]:
     ]
 
 
-def test_qemu_session_starts_what_it_needs_and_all_of_it_ends(home: Home, place: Path) -> None:
+def test_qemu_session_starts_what_it_needs_and_all_of_it_ends(place: Path, tree: Path | None) -> None:
+    home = Home(place, tree, XDG_RUNTIME_DIR=str(place / "run"))
     there = files(place, place / "run/libvirt")
     assert "QEMU" in home.virsh("qemu:///session", "version")
     assert home.starts() == ["virtproxyd --timeout=120", "virtqemud --timeout=120"]
@@ -121,9 +127,9 @@ def test_qemu_session_starts_what_it_needs_and_all_of_it_ends(home: Home, place:
     assert "Traceback" not in (place / "log").read_text()
 
 
-def test_the_test_driver_needs_the_proxy_only(place: Path) -> None:
+def test_the_test_driver_needs_the_proxy_only(place: Path, tree: Path | None) -> None:
     """Without XDG_RUNTIME_DIR, sockets and pid file are in the cache directory."""
-    home = Home(place, timeout=1)
+    home = Home(place, tree, timeout=1)
     assert "test" in home.virsh("test+unix:///default", "list", "--name")
     assert home.starts() == ["virtproxyd --timeout=120"]
     there = files(place, place / ".cache/libvirt")

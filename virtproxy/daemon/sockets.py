@@ -135,7 +135,7 @@ def open_unix(endpoint: UnixEndpoint, backlog: int) -> OpenSocket:
     opened = OpenSocket(sock, endpoint)
     try:
         sock.setblocking(False)
-        _bind_closed(sock, endpoint.path)
+        _bind_private(sock, endpoint.path)
         opened = OpenSocket(sock, endpoint, _inode(endpoint.path))
         if endpoint.group is not None:
             os.chown(endpoint.path, -1, endpoint.group)
@@ -147,9 +147,12 @@ def open_unix(endpoint: UnixEndpoint, backlog: int) -> OpenSocket:
     return opened
 
 
-def _bind_closed(sock: socket.socket, path: str) -> None:
-    """Bind so that the new file lets nobody in until it gets its mode."""
-    before = os.umask(0o777)
+def _bind_private(sock: socket.socket, path: str) -> None:
+    """Bind so that only the owner may knock until the file gets its mode; who does is refused, as nobody listens yet.
+
+    The owner's libvirt client tries until the daemon that it started is there, but takes "permission denied" for final.
+    """
+    before = os.umask(0o177)
     try:
         sock.bind(path)
     finally:
