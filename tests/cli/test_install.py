@@ -75,7 +75,7 @@ def test_an_edited_file_stays_and_the_new_one_lies_beside(tmp_path: Path, capsys
     for name in (CONF, SASL):
         (tmp_path / name).write_text("mine = 1\n")
     assert install(tmp_path) == 0
-    assert f"{tmp_path}/{CONF}.new: written beside the one that was changed" in capsys.readouterr().out
+    assert f"{tmp_path}/{CONF}.new: written beside the one that is there, which differs" in capsys.readouterr().out
     assert (tmp_path / CONF).read_text() == "mine = 1\n"
     assert (tmp_path / f"{CONF}.new").read_text() == conf_file(ROWS["virtproxyd"])
     said = actions(capsys, tmp_path, "--remove")
@@ -105,6 +105,19 @@ def test_a_masked_unit_stays_masked(tmp_path: Path) -> None:
     (tmp_path / UNITS / "virtproxyd.socket").symlink_to("/dev/null")
     assert install(tmp_path) == 0
     assert (tmp_path / UNITS / "virtproxyd.socket").is_symlink()
+
+
+def test_what_else_is_enabled_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = tmp_path / "etc/systemd/system/sockets.target.wants"
+    wanted.mkdir(parents=True)
+    assert install(tmp_path) == 0
+    assert "libvirtd's sockets" not in capsys.readouterr().out
+    for name in ("libvirtd.socket", "virtproxyd.socket"):
+        (wanted / name).symlink_to(f"/usr/lib/systemd/system/{name}")
+    assert install(tmp_path) == 0
+    assert "note: libvirtd's sockets are enabled, and exclude these" in capsys.readouterr().out
+    assert install(tmp_path, "--remove") == 0
+    assert "note: it is still enabled: systemctl disable --now virtproxyd.socket" in capsys.readouterr().out
 
 
 def test_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

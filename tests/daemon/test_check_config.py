@@ -31,10 +31,14 @@ def test_a_file_without_mistakes(place: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_every_mistake_is_named_with_its_line(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = 'max_clients = "many"\nlog_level = 9\nmin_workers = 5\nlisten_tls = "yes"\n'
+    text = 'max_clients = "many"\nlog_level = 9\nmin_workers = 5\nlisten_tls = "yes"\nlog_levle = 1\n'
     status, out, err = check("virtproxyd", place, text, capsys)
     assert (status, out) == (1, "")
-    assert [line.partition(" ")[0] for line in err.splitlines()] == ["d.conf:1:", "d.conf:2:", "d.conf:4:"]
+    mistakes, warning = err.splitlines()[:3], err.splitlines()[3:]
+    assert [line.partition(" ")[0] for line in mistakes] == ["d.conf:1:", "d.conf:2:", "d.conf:4:"]
+    assert warning == [
+        "warning: d.conf:5: virtproxyd has no setting log_levle; it is ignored (did you mean log_level?)"
+    ]
 
 
 def test_a_mistake_that_only_a_start_would_find(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

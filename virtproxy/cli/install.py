@@ -47,18 +47,20 @@ _SAID: dict[Action, str] = {
     "write": "written",
     "replace": "replaced",
     "same": "as it should be",
-    "beside": "written beside the one that was changed",
+    "beside": "written beside the one that is there, which differs",
     "foreign": "is not virtproxy's, and stays as it is",
     "remove": "removed",
-    "keep": "was changed, and stays",
+    "keep": "is not as virtproxy wrote it, and stays",
     "absent": "is not there",
 }
 _WOULD: dict[Action, str] = {
     "write": "would be written",
     "replace": "would be replaced",
-    "beside": "would be written beside the one that was changed",
+    "beside": "would be written beside the one that is there, which differs",
     "remove": "would be removed",
 }
+# Where systemd has links to the sockets that are enabled.
+_WANTED = "etc/systemd/system/sockets.target.wants"
 _ODD = frozenset({"beside", "foreign", "keep"})
 
 
@@ -148,7 +150,7 @@ def _say_what_next(root: str, rows: Sequence[Row], programs: dict[str, str], opt
     sockets = " ".join(units.socket_unit(row, kind) for row in rows for kind in units.LOCAL)
     if options.remove:
         for row in rows:
-            wanted = os.path.join(root, "etc/systemd/system/sockets.target.wants", units.socket_unit(row, "rw"))
+            wanted = os.path.join(root, _WANTED, units.socket_unit(row, "rw"))
             if os.path.lexists(wanted):
                 print(f"note: it is still enabled: systemctl disable --now {sockets}")
                 break
@@ -158,5 +160,7 @@ def _say_what_next(root: str, rows: Sequence[Row], programs: dict[str, str], opt
             print(f"note: {row.name} has no driver in this version of virtproxy, and would not start")
         elif not os.path.exists(os.path.join(root, programs[row.name].lstrip("/"), row.name)):
             print(f"note: there is no program {row.name} in {programs[row.name]} yet; --bin-dir names another place")
+    if os.path.lexists(os.path.join(root, _WANTED, "libvirtd.socket")):
+        print("note: libvirtd's sockets are enabled, and exclude these: virtproxy mode says what is in use")
     if root == "/" and not options.dry_run:
         print(f"Next: systemctl daemon-reload && systemctl enable --now {sockets}")
