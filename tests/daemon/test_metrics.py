@@ -191,18 +191,19 @@ def test_a_refused_call_is_counted(port: int, place: Path) -> None:
 @pytest.mark.programs("virsh")
 def test_what_clients_do_is_counted_and_timed(port: int, place: Path) -> None:
     uri = f"test+unix:///default?socket={place}/libvirt-sock"
-    subprocess.run(["virsh", "-c", uri, "list"], capture_output=True, timeout=15, check=True)
+    subprocess.run(["virsh", "-c", uri, "list; " * 8], capture_output=True, timeout=15, check=True)
     refused = subprocess.run(["virsh", "-c", uri, "domstate", "nobody"], capture_output=True, timeout=15)
     assert refused.returncode == 1
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(place / "libvirt-sock"))
         found = samples(ask(port, "GET", "/metrics")[2])
-    assert found["virtproxy_calls_total backend=test procedure=connect_list_all_domains"] == 1
+    assert found["virtproxy_calls_total backend=test procedure=connect_list_all_domains"] == 8
     assert found["virtproxy_call_errors_total backend=test procedure=domain_lookup_by_name"] == 1
     assert found["virtproxy_calls_total backend=virtproxy procedure=connect_open"] == 2
-    timed = "virtproxy_backend_seconds{} backend=test{} procedure=connect_list_all_domains"
-    assert found[timed.format("_count", "")] == found[timed.format("_bucket", " le=+Inf")] == 1
-    assert 0 < found[timed.format("_sum", "")] < 5
+    timed = "virtproxy_backend_seconds{} backend=test{} procedure="
+    counts = [number for name, number in found.items() if name.startswith(timed.format("_count", ""))]
+    assert 1 <= sum(counts) <= 4  # one call in eight of each client is timed
+    assert 0 < sum(number for name, number in found.items() if name.startswith(timed.format("_sum", ""))) < 5
     assert found["virtproxy_client_bytes_total direction=in"] > 200
     assert found["virtproxy_sessions auth=none transport=unix"] == 1
     assert found["virtproxy_limit limit=max_clients"] == 5000

@@ -15,7 +15,8 @@ from tests.support.proxy import settle
 from tests.support.scripted import LATER, ScriptedDaemon
 from virtproxy.daemon.parts import parts
 from virtproxy.errors import VirtError
-from virtproxy.protocol import remote
+from virtproxy.protocol import programs, remote
+from virtproxy.routing import measured as measured_module
 from virtproxy.routing.measured import SAMPLE, UNKNOWN, Measurements, Times
 from virtproxy.rpc.client import ClientConnection
 from virtproxy.wire.frame import CALL, OK, pack
@@ -25,16 +26,26 @@ TYPE = remote.ConnectGetTypeRet(type="QEMU")
 PROGRAM = remote.PROGRAM.number
 
 
-def which(procedure: Any) -> tuple[int, int]:
-    return (procedure.program.number, procedure.number)
+def which(procedure: Any) -> int:
+    return measured_module.which(procedure.program.number, procedure.number)
 
 
 def test_times_are_buckets() -> None:
     times = Times((0.1, 1.0))
     for seconds in (0.05, 0.1, 0.2, 5.0):
         times.note(seconds)
-    assert (times.counts, times.calls) == ([2, 1, 1], 4)
+    assert times.counts == [2, 1, 1]
     assert times.seconds == pytest.approx(5.35)
+
+
+def test_procedures_are_told_apart_by_one_number() -> None:
+    seen = set()
+    for program in programs.BY_NUMBER.values():
+        for procedure in program.procedures.values():
+            assert measured_module.procedure_of(which(procedure)) is procedure
+            seen.add(which(procedure))
+    assert len(seen) == sum(len(program.procedures) for program in programs.BY_NUMBER.values())
+    assert UNKNOWN not in seen
 
 
 async def measured(make_proxy: MakeProxy) -> tuple[Any, Measurements, ClientConnection]:
@@ -59,8 +70,9 @@ async def test_calls_are_counted_and_timed(daemons: Daemons, make_proxy: MakePro
     assert 0 < got.seconds < 10
     failed = times[which(remote.CONNECT_GET_HOSTNAME)]
     assert (failed.calls, failed.errors) == (1, 1)
+    assert sum(got.counts) == 2
     here = noted.proxy[which(remote.CONNECT_GET_TYPE)]
-    assert here.calls == 2
+    assert sum(here.counts) == 2
     assert 0 < here.seconds < got.seconds
     assert noted.own[which(remote.CONNECT_OPEN)] == 1
     assert noted.own_errors[which(remote.CONNECT_OPEN)] == 0
@@ -80,7 +92,7 @@ async def test_what_no_backend_answers_has_no_name_of_the_clients(make_proxy: Ma
     await settle(proxy.reactor)
     assert (noted.own[UNKNOWN], noted.own_errors[UNKNOWN]) == (3, 3)
     assert noted.own_errors[which(remote.CONNECT_OPEN)] == 1
-    assert all(number < 1000 for _, number in noted.own)
+    assert all(number < 1000 for number in noted.own)
 
 
 @pytest_twisted.ensureDeferred

@@ -10,8 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from virtproxy.daemon.metrics import Metrics, Sample, Spread
-from virtproxy.protocol import programs
-from virtproxy.routing.measured import BACKEND_BOUNDS, PROXY_BOUNDS, SAMPLE, UNKNOWN, Measurements, Times, Which
+from virtproxy.routing.measured import (
+    BACKEND_BOUNDS,
+    PROXY_BOUNDS,
+    SAMPLE,
+    UNKNOWN,
+    Measurements,
+    Times,
+    Which,
+    procedure_of,
+)
 
 # Who answers what no backend gets.
 ITSELF = "virtproxy"
@@ -21,9 +29,9 @@ def name_of(which: Which) -> str:
     """Return the name of a procedure, as "domain_get_info"; those that are not of the remote program with theirs."""
     if which == UNKNOWN:
         return "unknown"
-    program = programs.BY_NUMBER[which[0]]
-    name = program.procedures[which[1]].name.lower()
-    return name if program.name == "remote" else f"{program.name}_{name}"
+    procedure = procedure_of(which)
+    name, program = procedure.name.lower(), procedure.program.name
+    return name if program == "remote" else f"{program}_{name}"
 
 
 def declare_calls(metrics: Metrics, measured: Measurements) -> None:
@@ -32,9 +40,10 @@ def declare_calls(metrics: Metrics, measured: Measurements) -> None:
                     lambda: _calls(measured), "procedure", "backend")  # fmt: skip
     metrics.counted("virtproxy_call_errors", "Of these, the answers that were an error.",
                     lambda: _errors(measured), "procedure", "backend")  # fmt: skip
-    metrics.histogram("virtproxy_backend_seconds", "Time from passing a call on to having its answer.",
+    some = f"one call in {SAMPLE} is timed"
+    metrics.histogram("virtproxy_backend_seconds", f"Time from passing a call on to having its answer; {some}.",
                       BACKEND_BOUNDS, lambda: _backends(measured), "procedure", "backend")  # fmt: skip
-    about = f"Time that a call with a backend spent in virtproxy before and after it; one call in {SAMPLE} is timed."
+    about = f"Time that a call with a backend spent in virtproxy before and after it; {some}."
     metrics.histogram("virtproxy_proxy_seconds", about, PROXY_BOUNDS, lambda: _proxy(measured), "procedure")
     metrics.counted("virtproxy_client_bytes", "Bytes of packets from (in) and to (out) clients.",
                     lambda: [(("in",), measured.received), (("out",), measured.sent)], "direction")  # fmt: skip

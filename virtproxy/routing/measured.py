@@ -17,7 +17,8 @@ from typing import Any
 
 from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
-from virtproxy.protocol import programs
+from virtproxy.protocol import programs, remote
+from virtproxy.protocol.schema import Procedure
 from virtproxy.routing.backend import Backend, BackendClient
 from virtproxy.routing.families import Target
 from virtproxy.routing.router import Router
@@ -29,35 +30,43 @@ from virtproxy.wire.framer import Piece, Sink
 # Upper bounds in seconds; what takes longer than the last is in one bucket more.
 BACKEND_BOUNDS = (0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0)
 PROXY_BOUNDS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.025, 0.1, 1.0, 5.0)
-# Of the calls of a client, one in so many is timed within the proxy too: those whose serial is a multiple.
-SAMPLE = 16
+# Every call is counted; of those of a client one in so many is timed too: those whose serial is a multiple.
+SAMPLE = 8
 _NOT_SAMPLED = SAMPLE - 1
-# A procedure: program and number.
-Which = tuple[int, int]
-UNKNOWN: Which = (0, 0)
+# A procedure: its number, with the program's above it. That of the remote program is 0 there, as nearly all are of it.
+Which = int
+_REMOTE = remote.PROGRAM.number
+_PROGRAM_SHIFT = 32
+UNKNOWN: Which = 0
 _clock = time.perf_counter
 
 
-class Times:
-    """How long calls of one procedure took, as the buckets of a histogram, and how many failed."""
+def which(program: int, number: int) -> Which:
+    """Return the procedure as one number, which is looked up sooner than two."""
+    return number if program == _REMOTE else program << _PROGRAM_SHIFT | number
 
-    __slots__ = ("bounds", "counts", "errors", "seconds")
+
+def procedure_of(which: Which) -> Procedure[Any, Any]:
+    """Return the declaration of a procedure."""
+    program, number = which >> _PROGRAM_SHIFT or _REMOTE, which & (1 << _PROGRAM_SHIFT) - 1
+    return programs.BY_NUMBER[program].procedures[number]
+
+
+class Times:
+    """How many calls of one procedure there were and failed; of those that were timed, the buckets of a histogram."""
+
+    __slots__ = ("bounds", "calls", "counts", "errors", "seconds")
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = bounds
+        self.calls = self.errors = 0
         self.counts = [0] * (len(bounds) + 1)
-        self.errors = 0
         self.seconds = 0.0
 
     def note(self, seconds: float) -> None:
-        """One more call took so long."""
+        """One more call that was timed took so long."""
         self.counts[bisect_left(self.bounds, seconds)] += 1
         self.seconds += seconds
-
-    @property
-    def calls(self) -> int:
-        """How many calls there were."""
-        return sum(self.counts)
 
 
 class Measurements:
@@ -84,9 +93,9 @@ class Measurements:
         """The daemon answered a call itself; a client makes no names for what there is not."""
         program = programs.BY_NUMBER.get(call.program)
         known = program is not None and call.procedure in program.procedures
-        which = (call.program, call.procedure) if known else UNKNOWN
-        self.own[which] += 1
-        self.own_errors[which] += refused
+        what = which(call.program, call.procedure) if known else UNKNOWN
+        self.own[what] += 1
+        self.own_errors[what] += refused
 
 
 class MeasuredConnection(ServerConnection):
@@ -110,15 +119,17 @@ class MeasuredConnection(ServerConnection):
         self._measurements.sent += len(frame.raw)
         if not frame.serial & _NOT_SAMPLED and frame.type == REPLY:
             self._note_answer(frame)
-        ServerConnection.send(self, frame)
+        if frame.fds:
+            self._send_with_fds(frame)
+        else:
+            self._write(frame.raw)
 
     def _note_answer(self, frame: Frame) -> None:
         began, call = self._timed.pop(frame.serial, (0.0, None))
         if call is None or not hasattr(call, "took"):
             return  # no backend had it, or it was answered before the backend did
-        times = self._measurements.proxy
-        which = (call.program, call.procedure)
-        times.setdefault(which, Times(PROXY_BOUNDS)).note(max(0.0, _clock() - began - call.took))
+        times, what = self._measurements.proxy, which(call.program, call.procedure)
+        times.setdefault(what, Times(PROXY_BOUNDS)).note(max(0.0, _clock() - began - call.took))
 
     def passage(self, head: Frame) -> Sink | None:
         """Count large packets while they pass."""
@@ -172,19 +183,18 @@ class MeasuredClient:
     def reply(self, frame: Frame, call: Frame | None = None) -> None:
         """Note how long a call took, and pass its answer on."""
         if call is not None:
+            number = call.procedure
+            what = number if call.program == _REMOTE else which(call.program, number)
             try:
-                seconds = call.took = _clock() - call.sent
-            except AttributeError:
-                pass  # it never went out
-            else:
-                which = (call.program, call.procedure)
-                times = self._times.get(which)
-                if times is None:
-                    times = self._times[which] = Times(BACKEND_BOUNDS)
-                times.counts[bisect_left(BACKEND_BOUNDS, seconds)] += 1
-                times.seconds += seconds
-                if frame.status == ERROR:
-                    times.errors += 1
+                times = self._times[what]
+            except KeyError:
+                times = self._times[what] = Times(BACKEND_BOUNDS)
+            times.calls += 1
+            if frame.status == ERROR:
+                times.errors += 1
+            if not call.serial & _NOT_SAMPLED and hasattr(call, "sent"):
+                call.took = _clock() - call.sent
+                times.note(call.took)
         self._reply(frame, call)
 
     def backend_lost(self, backend: Backend, error: VirtError, **more: Any) -> None:
@@ -215,7 +225,8 @@ class MeasuredRouter(Router):
         call = backend.call
 
         def timed(frame: Frame) -> None:
-            frame.sent = _clock()
+            if not frame.serial & _NOT_SAMPLED:
+                frame.sent = _clock()
             call(frame)
 
         backend.call = timed  # type: ignore[method-assign]  # of this one only: there are two kinds of backends
