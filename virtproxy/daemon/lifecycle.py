@@ -6,7 +6,6 @@ Called by ``run`` and by the twistd plugins; the reactor is running or about to 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -14,13 +13,13 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from virtproxy import __version__
-from virtproxy.daemon.failure import ExitCode, StartupError, reason
 from virtproxy.daemon.idle import IdleExit
 from virtproxy.daemon.notify import Notifier
 from virtproxy.daemon.pidfile import PidFile
 from virtproxy.daemon.plan import Plan, check_free
 from virtproxy.daemon.reload import in_threads_of
 from virtproxy.daemon.reread import restart_needed
+from virtproxy.daemon.run_dir import make_run_dir
 from virtproxy.daemon.service import Service
 from virtproxy.rpc.reactor import StreamReactor
 
@@ -63,7 +62,7 @@ class Lifecycle:
         """Take the pid file and listen; afterwards everything is had or nothing is. Raises StartupError."""
         self.check()
         plan = self.plan
-        _make_run_dir(plan)
+        make_run_dir(plan)
         self._pid_file.acquire()
         service = Service(plan, self._reactor, lambda count: self.idle.busy("clients", count), self.log, self)
         try:
@@ -136,18 +135,3 @@ class Lifecycle:
         self._pid_file.release()
         self._finish()
         return True
-
-
-def _make_run_dir(plan: Plan) -> None:
-    """Make the mode's own directory if anything goes into it; in session mode nobody else may look into it."""
-    run_dir = plan.places.run_dir
-    files = (plan.pid_file, *(endpoint.path for endpoint in plan.unix))
-    if run_dir not in map(os.path.dirname, files):
-        return
-    before = os.umask(0o022 if plan.places.is_system else 0o077)
-    try:
-        os.makedirs(run_dir, exist_ok=True)
-    except OSError as error:
-        raise StartupError(f"cannot make the directory {run_dir}: {reason(error)}", ExitCode.RUNDIR) from None
-    finally:
-        os.umask(before)
