@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.daemon_process import COMMAND, DaemonProcess, configuration, environment
 
-pytestmark = pytest.mark.programs("systemd-socket-activate", "virsh")
+pytestmark = pytest.mark.programs("systemd-socket-activate", "virsh", "virt-admin")
 
 NAMES = "virtproxyd.socket:virtproxyd-ro.socket:virtproxyd.socket:virtproxyd-tcp.socket:virtproxyd-admin.socket"
 
@@ -64,6 +64,9 @@ def test_the_first_client_starts_it_and_every_socket_serves(place: Path, port: i
     assert virsh(f"test+tcp://127.0.0.1:{port}/default", "list", "--name").split() == ["test"]
     refused = virsh(f"test+unix:///default?socket={place}/ro", "destroy", "test")
     assert "read only access prevents virDomainDestroy" in refused
+    administrator = ["virt-admin", "-c", f"libvirtd+unix:///system?socket={place}/admin", "srv-list"]
+    servers = subprocess.run(administrator, capture_output=True, text=True, timeout=15).stdout
+    assert servers.split()[-4:] == ["0", "virtproxyd", "1", "admin"]
     assert daemon.process.wait(15) == 0
     said = daemon.said()
     for key, line in (("unix_sock_dir", 1), ("unix_sock_rw_perms", 3), ("tcp_port", 4)):
@@ -73,6 +76,7 @@ def test_the_first_client_starts_it_and_every_socket_serves(place: Path, port: i
         f"unix {place}/ro",
         f"unix {place}/second",
         f"tcp 127.0.0.1:{port}",
+        f"unix {place}/admin",
     ]
     assert "Traceback" not in said
     # The sockets are systemd's: their files stay.

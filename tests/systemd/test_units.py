@@ -76,6 +76,14 @@ def test_the_first_connection_starts_it_and_it_ends_when_idle(host: Container) -
     assert main_pid(host) not in {first, "0"}
 
 
+def test_an_administrator_starts_it_too(host: Container) -> None:
+    configured(host, "")
+    assert host.state("is-active", "virtproxyd.service") == "inactive"
+    servers = host.run("virt-admin", "-c", "libvirtd:///system", "srv-list").stdout
+    assert servers.split()[-4:] == ["0", "virtproxyd", "1", "admin"]
+    assert host.state("is-active", "virtproxyd.service") == "active"
+
+
 def test_its_sockets_are_for_whom_the_units_say(host: Container) -> None:
     modes = host.sh("cd /run/libvirt && stat -c '%n %a %U' libvirt-sock libvirt-sock-ro libvirt-admin-sock")
     assert modes.splitlines() == ["libvirt-sock 600 root", "libvirt-sock-ro 666 root", "libvirt-admin-sock 600 root"]
