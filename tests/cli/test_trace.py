@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -209,6 +210,25 @@ def test_bad_files(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: 
     file.write_bytes(content)
     assert main(["trace", "-r", str(file)]) == 1
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["pcap", "pcapng"])
+def test_damaged_files_raise_nothing_but_sentences(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    file, damaged = pcap(tmp_path / "c", conversation()), tmp_path / "damaged"
+    if kind == "pcapng":
+        assert main(["trace", "-r", str(file), "-w", str(tmp_path / "n")]) == 0
+        file = tmp_path / "n"
+    whole, chance = file.read_bytes(), random.Random(4)
+    for _ in range(80):
+        text = bytearray(whole)
+        for _ in range(chance.randint(1, 8)):
+            text[chance.randrange(len(text))] = chance.choice((0, 1, 127, 128, 255, chance.randrange(256)))
+        damaged.write_bytes(text)
+        assert main(["trace", "-r", str(damaged), "--full"]) in (0, 1)
+        assert main(["trace", "-r", str(damaged), "--json"]) in (0, 1)
+    capsys.readouterr()
 
 
 def test_torn_files_end_where_they_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -87,6 +87,13 @@ class FakeBackend:
         self.unanswered: list[Frame] = []
         self.passed = Framer()
         self.closed = False
+
+    @property
+    def name(self) -> str:
+        return "a target"
+
+    def owed_calls(self) -> Iterator[Frame]:
+        yield from ()
 
     @property
     def owed(self) -> int:

@@ -13,7 +13,7 @@ import sys
 from types import ModuleType
 
 from virtproxy import __version__
-from virtproxy.cli import audit, demo, doctor, install, mode, pki, policy, trace, user
+from virtproxy.cli import audit, demo, doctor, install, mode, pki, policy, top, trace, user
 from virtproxy.cli.output import CommandError, complain
 
 PROGRAM = "virtproxy"
@@ -24,6 +24,7 @@ SUBCOMMANDS: dict[str, tuple[ModuleType, str]] = {
     "install": (install, "lay down units, configuration, polkit and SASL files, and remove them"),
     "mode": (mode, "say whether monolithic or modular daemons are in use, and switch"),
     "policy": (policy, "check a policy, and ask it who may do what"),
+    "top": (top, "show a daemon's clients and their calls in flight, the longest waiting first"),
     "trace": (trace, "show what clients and daemon say to each other, live or recorded"),
     "user": (user, "say who may log in by a password (SASL)"),
     "pki": (pki, "make, renew, revoke and check the certificates that TLS needs"),
@@ -39,6 +40,7 @@ examples:
   virtproxy pki --help               how to make a CA and certificates
   virtproxy policy --help            who may do what, and why
   virtproxy audit --help             who did what
+  virtproxy top                      who waits for what
   virtproxy trace --help             what is said, with results and times
 """
 

@@ -28,6 +28,17 @@ def complain(program: str, sentence: str) -> None:
     print(f"{paint(program + ':', RED, sys.stderr)} {sentence}", file=sys.stderr, flush=True)
 
 
+# Controls, what changes the direction of text, and bytes that were no UTF-8.
+_DRIVING = dict.fromkeys(
+    [*range(32), *range(127, 160), *range(0x2028, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000)], "?"
+)
+
+
+def printable(text: str) -> str:
+    """Return a text that somebody else chose, without what would drive a terminal or break a line."""
+    return text.translate(_DRIVING)
+
+
 class Narrator:
     """Tells the steps of a command on standard output as they happen; ``quiet`` for JSON output."""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from virtproxy.access.audit.arguments import KINDS
 from virtproxy.access.audit.text import digits_of
-from virtproxy.cli.output import RED, YELLOW, paint
+from virtproxy.cli.output import RED, YELLOW, paint, printable
 from virtproxy.cli.trace_calls import Exchange
 from virtproxy.cli.trace_packet import Said
 from virtproxy.protocol.errors import ErrorCode
@@ -25,7 +25,6 @@ TEXT_MAX = 60
 ITEMS_MAX = 4
 # What a call may take before its time is coloured.
 SLOW_SECONDS = 1.0
-_CONTROL = dict.fromkeys([*range(32), *range(127, 160), 0x2028, 0x2029], "?")
 
 
 def document(exchange: Exchange) -> dict[str, Any]:
@@ -53,11 +52,11 @@ def line(exchange: Exchange, *, full: bool) -> str:
     """One line: when, who, what, with what result, how long it took. ``full``: texts and lists are not cut."""
     packet = exchange.packet
     stamp = time.strftime("%H:%M:%S", time.localtime(packet.time)) + f"{packet.time % 1:.6f}"[1:]
-    who = f"{packet.client:>4} {packet.subject}".translate(_CONTROL)
+    who = printable(f"{packet.client:>4} {packet.subject}")
     what = {"call": "", "event": "event ", "stream": "stream of "}[exchange.kind] + exchange.procedure
     text = f"{stamp} {who:<22} {what}{_arguments(exchange, full)}"
     end, colour = _ending(exchange, full)
-    shown = f"{text}{end}".translate(_CONTROL)
+    shown = printable(f"{text}{end}")
     if exchange.seconds is not None:
         took = f"  {exchange.seconds * 1000:.3f} ms"
         shown = paint(shown, colour, sys.stdout) if colour else shown

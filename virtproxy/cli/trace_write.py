@@ -80,7 +80,7 @@ class Recording:
         ticks = int(time * 1_000_000)
         body = struct.pack("<IIIII", 0, ticks >> 32, ticks & 0xFFFFFFFF, len(data), len(data)) + _padded(data)
         if note:
-            comment = note.encode()[:4096]
+            comment = note.encode("utf-8", "replace")[:4096]
             body += struct.pack("<HH", COMMENT, len(comment)) + _padded(comment) + bytes(4)
         self._block(ENHANCED, body)
 

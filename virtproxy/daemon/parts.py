@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from virtproxy.daemon.settings import Settings
+from virtproxy.routing.comeback import Comeback
 from virtproxy.routing.router import Router
 from virtproxy.routing.session import Session
 from virtproxy.rpc.server import ServerConnection
@@ -27,6 +29,11 @@ class Parts:
     connection: Callable[..., ServerConnection] = ServerConnection
     session: Callable[..., Session] = Session
     measurements: Measurements | None = None
+
+
+def comeback(settings: Settings) -> Comeback:
+    """Return how long clients wait for a daemon that was lost."""
+    return Comeback(settings.number("backend_reconnect_timeout") if settings.flag("backend_reconnect") else 0)
 
 
 def parts(*, measured: bool) -> Parts:

@@ -22,6 +22,7 @@ from virtproxy.daemon.admin_calls import AdminCalls, Life
 from virtproxy.daemon.admin_servers import Server, Servers
 from virtproxy.daemon.clients import Clients
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
+from virtproxy.daemon.insight import Insight
 from virtproxy.daemon.late import audit_of, certificates_of
 from virtproxy.daemon.listeners import Listeners, inet_name
 from virtproxy.daemon.locals import local_drivers
@@ -30,7 +31,7 @@ from virtproxy.daemon.logins import Logins
 from virtproxy.daemon.loop_lag import LoopLag
 from virtproxy.daemon.metrics import Metrics, declare_daemon
 from virtproxy.daemon.metrics_port import MetricsPort, metrics_targets
-from virtproxy.daemon.parts import parts
+from virtproxy.daemon.parts import comeback, parts
 from virtproxy.daemon.plan import Plan
 from virtproxy.daemon.policy_file import policy_file
 from virtproxy.daemon.polkit import polkit_authority
@@ -41,8 +42,7 @@ from virtproxy.daemon.session_starts import SessionStarts
 from virtproxy.daemon.watched import Watched
 from virtproxy.daemon.workers import workers_of
 from virtproxy.identity import Caller, Identity
-from virtproxy.protocol import admin
-from virtproxy.routing.comeback import Comeback
+from virtproxy.protocol import admin, insight
 from virtproxy.routing.rules.bulkhead import BulkheadRule
 from virtproxy.routing.session import Session
 from virtproxy.rpc.poller import Poller
@@ -87,7 +87,12 @@ class Service:
         start = None if plan.places.is_system else SessionStarts().start
         self._parts = parts(measured=plan.metrics is not None)
         self._router = self._parts.router(
-            self._poller, plan.places.mode, plan.backends, local_drivers(plan.row), start, comeback=_comeback(plan)
+            self._poller,
+            plan.places.mode,
+            plan.backends,
+            local_drivers(plan.row),
+            start,
+            comeback=comeback(settings),
         )
         self._settings = ServerSettings(
             max_requests=settings.number("max_client_requests"),
@@ -120,7 +125,9 @@ class Service:
         self._stopping: Deferred[None] | None = None
         self._policy_file = None if plan.policy is None else policy_file(plan.policy, reactor, self._rules_changed)
         self.workers = workers_of(settings, reactor)
+        self.insight = Insight(reactor)
         self.admin = AdminServer(plan, reactor, life, self._gone)
+        self.admin.serve(insight.PROGRAM, self.insight.answers())
         if life is not None:
             every = Server(plan.row.server_names[0], self.clients, self.present, self.workers, self.certificates)
             self.admin.serve(admin.PROGRAM, AdminCalls(Servers(every, self.admin.server), life).answers())
@@ -228,6 +235,7 @@ class Service:
             for host in self._hosts:
                 host.close()
         await self._say_farewell()
+        self.insight.close()
         self._logins.close()
         if self._polkit is not None:
             self._polkit.close()
@@ -364,6 +372,7 @@ class Service:
 
     def _session(self, number: int, session: Session) -> Session:
         self.present[number].session = session
+        self.insight.joined(number, session)
         return session
 
     def _rules_changed(self) -> None:
@@ -375,6 +384,7 @@ class Service:
                 client.session.refresh()
 
     def _left(self, number: int) -> None:
+        self.insight.left(number)
         client = self.present.pop(number, None)
         if client is not None:
             self._log.debug("client {number} is gone", number=number, client=client.session)
@@ -388,8 +398,3 @@ class Service:
 
     def _nobody_is_left(self) -> bool:
         return not self.present and not self.admin.present
-
-
-def _comeback(plan: Plan) -> Comeback:
-    settings = plan.settings
-    return Comeback(settings.number("backend_reconnect_timeout") if settings.flag("backend_reconnect") else 0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -59,7 +60,7 @@ class LocalBackend:
         self.uri = uri
         self.access = access
         self.registrations = Registrations()
-        self._running: set[Deferred[None]] = set()
+        self._running: dict[Deferred[None], Frame] = {}
         self._paused = False
         self._waiting: deque[Frame] = deque()
         self._waiting_size = 0
@@ -81,6 +82,15 @@ class LocalBackend:
         """How many calls the driver's methods are busy with."""
         return len(self._running)
 
+    @property
+    def name(self) -> str:
+        """The driver's name."""
+        return f"driver {self.driver.name}"
+
+    def owed_calls(self) -> Iterator[Frame]:
+        """Yield the calls that its methods are busy with, the newest first."""
+        yield from reversed(self._running.values())
+
     async def open(self) -> None:
         """The same as `join`, for a session."""
         self.join()
@@ -95,7 +105,7 @@ class LocalBackend:
             return
         running = Deferred.fromCoroutine(self._answer(frame))
         if not running.called:
-            self._running.add(running)
+            self._running[running] = frame
             running.addBoth(self._ended, running)
 
     def stream(self, frame: Frame) -> None:
@@ -206,7 +216,7 @@ class LocalBackend:
         return error_frame(frame.program, frame.version, frame.procedure, frame.serial, error.to_net())
 
     def _ended(self, result: Any, running: Deferred[None]) -> None:
-        self._running.discard(running)
+        self._running.pop(running, None)
         if result is not None and not result.check(CancelledError):
             _log.failure("a call of driver {name} was lost", failure=result, name=self.driver.name, client=self.client)
 

@@ -8,7 +8,7 @@ other, and nothing else crosses this seam.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from virtproxy.errors import VirtError
@@ -57,6 +57,13 @@ class Backend(Protocol):
     @property
     def owed(self) -> int:
         """How many calls have not been answered."""
+
+    @property
+    def name(self) -> str:
+        """What serves the calls, for people."""
+
+    def owed_calls(self) -> Iterator[Frame]:
+        """Yield the calls that have not been answered, the newest first."""
 
     async def open(self) -> None:
         """Make ready to serve; raises VirtError. Called once, before the first call, for a primary."""

@@ -43,6 +43,8 @@ class Edge:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._under_way: Deferred[None] | None = None
+        # The call that this answers.
+        self.serving: Frame | None = None
 
     def served(self, frame: Frame, procedure: Procedure[Any, Any]) -> bool:
         """Whether the daemon takes this call itself; VirtError refuses it."""
@@ -197,6 +199,7 @@ class Edge:
 
     def _run(self, work: Any, frame: Frame, after: Callable[[], None]) -> None:
         """Run a coroutine that answers `frame`; its failure is the answer otherwise."""
+        self.serving = frame
         self._under_way = deferred = ensureDeferred(work)
         deferred.addErrback(self._failed, frame)
         deferred.addCallback(self._finished, after)
@@ -211,7 +214,7 @@ class Edge:
         self._session.refuse(frame, error)
 
     def _finished(self, _: None, after: Callable[[], None]) -> None:
-        self._under_way = None
+        self._under_way = self.serving = None
         if not self._session.client.closed:
             after()
 

@@ -8,7 +8,7 @@ away it answers what was outstanding, and the next call opens the connection aga
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -139,6 +139,11 @@ class RemoteBackend:
     def owed(self) -> int:
         """How many calls the daemon owes an answer, or will when it is connected."""
         return len(self._outstanding) + len(self._pending)
+
+    def owed_calls(self) -> Iterator[Frame]:
+        """Yield those calls, the newest first."""
+        yield from (frame for frame in reversed(self._pending) if frame.type in CALLS)
+        yield from reversed(self._outstanding.values())
 
     def call(self, frame: Frame) -> None:
         """Pass a call on, opening the connection first where there is none."""

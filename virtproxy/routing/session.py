@@ -8,7 +8,7 @@ edge.py; nothing here looks into a payload.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from virtproxy import errors
@@ -225,6 +225,12 @@ class Session:
         if family is Family.HYPERVISOR or not self._route.secondary:
             return self._route.primary
         return self._route.secondary.get(family)
+
+    def edge_calls(self) -> Iterator[Frame]:
+        """Yield the calls that this daemon answers itself and has not, and those that wait for one of them."""
+        if self._edge.serving is not None:
+            yield self._edge.serving
+        yield from self._held
 
     def _backend_of(self, family: Family) -> Backend:
         backend = self._backends[index_of(family)]

@@ -9,7 +9,7 @@ hold up calls of another: a lane is whatever serves a call, as the session tells
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -118,6 +118,11 @@ class ServerConnection(Connection):
     def waiting_calls(self) -> int:
         """How many calls wait for their turn."""
         return self._waiting_calls
+
+    def waiting(self) -> Iterator[Frame]:
+        """Yield the calls over the limit, which wait for their turn."""
+        for calls in self._waiting.values():
+            yield from calls
 
     def _over_the_limit(self, frame: Frame) -> None:
         """Serve a call if its lane is not what holds the others up; else it waits."""

@@ -6,7 +6,7 @@ What exists answers with a text of its own, so that an answer that should not ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_type_hints
 from uuid import UUID
 
@@ -159,6 +159,13 @@ class HostBackend:
     def __init__(self, host: Host, client: Any) -> None:
         self.host = host
         self.client = client
+
+    @property
+    def name(self) -> str:
+        return "a host"
+
+    def owed_calls(self) -> Iterator[Frame]:
+        yield from ()
 
     @property
     def owed(self) -> int:
