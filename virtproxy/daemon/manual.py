@@ -63,7 +63,7 @@ def manual(row: Row) -> str:
     return template("manual.rst").format_map(words)
 
 
-_SEE = (("virtproxyd", 8), ("virtproxy", 1), ("virsh", 1), ("twistd", 1))
+_SEE = (("virtproxyd", 8), ("virtproxy", 1), ("virsh", 1), ("virt-admin", 1), ("twistd", 1))
 
 
 def _wrapped(text: str) -> str:
@@ -108,10 +108,11 @@ def _sockets(row: Row) -> str:
     entries = [
         _entry(f"``{where}-sock``", "For reading and writing."),
         _entry(f"``{where}-sock-ro``", "For reading only."),
-        _entry(f"``{where}-admin-sock``", "For ``virt-admin``\\(1), where systemd's unit for it is enabled."),
+        _entry(f"``{where}-admin-sock``", "For ``virt-admin``\\(1), run by the daemon's own user."),
     ]
     if row.session_mode:
-        entries.append(_entry(f"``{_RUNTIME}/{row.socket_prefix}-sock``", "A user's own."))
+        own = f"``{_RUNTIME}/{row.socket_prefix}-sock``, ``{_RUNTIME}/{row.socket_prefix}-admin-sock``"
+        entries.append(_entry(own, "A user's own."))
     return "\n\n".join(entries)
 
 
