@@ -75,14 +75,15 @@ def _sessions(state: State) -> Iterator[Sample]:
 
 def _limits(state: State) -> Iterator[tuple[str, int, int]]:
     """The name of each limit, what is used and what may be; 0 is no limit."""
-    used: dict[str, Callable[[], int]] = {
-        "max_clients": lambda: len(state.clients),
-        "max_anonymous_clients": lambda: state.clients.anonymous,
-        "max_queued_clients": state.queued,
-        "max_client_requests": lambda: max((session.client.in_flight for session in state.sessions()), default=0),
-        "max_backend_requests": state.backend_calls,
-    }
-    for name, read in used.items():
-        limit = state.settings.number(name)
-        if limit:
-            yield name, read(), limit
+    number = state.settings.number
+    # The first two may have been changed since the start.
+    clients, anonymous = state.clients.limits
+    busiest = max((session.client.in_flight for session in state.sessions()), default=0)
+    limits = [
+        ("max_clients", len(state.clients), clients),
+        ("max_anonymous_clients", state.clients.anonymous, anonymous),
+        ("max_queued_clients", state.queued(), number("max_queued_clients")),
+        ("max_client_requests", busiest, number("max_client_requests")),
+        ("max_backend_requests", state.backend_calls(), number("max_backend_requests")),
+    ]
+    yield from (limit for limit in limits if limit[2])
