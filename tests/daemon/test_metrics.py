@@ -67,11 +67,13 @@ def test_counters_and_gauges() -> None:
 
 def test_histograms() -> None:
     metrics = Metrics()
-    metrics.histogram("t_seconds", "Took.", (0.00005, 1.0), lambda: [(("a",), [1, 2, 3], 7.5)], "what")
+    metrics.histogram("t_seconds", "Took.", (0.00005, 1.0), lambda: [(('a"\\n\n',), [1, 2, 3], 7.5)], "what")
+    metrics.histogram("u_seconds", "Took.", (1.0,), lambda: [((), [1, 0], 0.5)])
+    odd = 'what=a"\\n\n'
     assert shown(metrics) == {
-        "t_seconds_bucket le=5e-05 what=a": 1, "t_seconds_bucket le=1.0 what=a": 3,
-        "t_seconds_bucket le=+Inf what=a": 6,
-        "t_seconds_count what=a": 6, "t_seconds_sum what=a": 7.5,
+        f"t_seconds_bucket le=5e-05 {odd}": 1, f"t_seconds_bucket le=1.0 {odd}": 3,
+        f"t_seconds_bucket le=+Inf {odd}": 6, f"t_seconds_count {odd}": 6, f"t_seconds_sum {odd}": 7.5,
+        "u_seconds_bucket le=1.0": 1, "u_seconds_bucket le=+Inf": 1, "u_seconds_count": 1, "u_seconds_sum": 0.5,
     }  # fmt: skip
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from virtproxy import __version__
@@ -110,8 +109,8 @@ class Metrics:
         self._metrics[metric.name] = metric
 
     def collect(self) -> Iterator[Any]:
-        """Yield every metric as prometheus-client's; the interface of its collectors."""
-        from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+        """Yield every metric but the histograms as prometheus-client's; the interface of its collectors."""
+        from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
         if self.process:
             from prometheus_client.process_collector import ProcessCollector
@@ -119,11 +118,6 @@ class Metrics:
             yield from ProcessCollector(registry=None).collect()
         for metric in list(self._metrics.values()):
             if isinstance(metric, Histogram):
-                histogram = HistogramMetricFamily(metric.name, metric.about, labels=metric.labels)
-                ends = [*map(str, metric.bounds), "+Inf"]
-                for values, counts, total in metric.read():
-                    histogram.add_metric(values, list(zip(ends, accumulate(counts), strict=True)), total)
-                yield histogram
                 continue
             family = (CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily)(
                 metric.name, metric.about, labels=metric.labels
@@ -139,7 +133,26 @@ class Metrics:
 
         registry = CollectorRegistry(auto_describe=False)
         registry.register(self)
-        return generate_latest(registry) + b"".join(page() for page in self.pages)
+        spreads = (metric for metric in self._metrics.values() if isinstance(metric, Histogram))
+        histograms = "".join(line for spread in spreads for line in _lines(spread)).encode()
+        return generate_latest(registry) + histograms + b"".join(page() for page in self.pages)
+
+
+def _lines(histogram: Histogram) -> Iterator[str]:
+    """Yield a histogram in the text format: prometheus-client takes ten times as long, while every client waits."""
+    name, ends = histogram.name, [*map(str, histogram.bounds), "+Inf"]
+    yield f"# HELP {name} {histogram.about}\n# TYPE {name} histogram\n"
+    for values, counts, total in histogram.read():
+        labels = ",".join(f'{label}="{_quoted(value)}"' for label, value in zip(histogram.labels, values, strict=True))
+        before, number = (f"{labels}," if labels else ""), 0
+        for end, count in zip(ends, counts, strict=True):
+            number += count
+            yield f'{name}_bucket{{{before}le="{end}"}} {number}\n'
+        yield f"{name}_count{{{labels}}} {number}\n{name}_sum{{{labels}}} {total}\n"
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
 def declare_daemon(

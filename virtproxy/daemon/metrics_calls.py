@@ -67,7 +67,8 @@ def _errors(measured: Measurements) -> Iterator[Sample]:
 
 def _backends(measured: Measurements) -> Iterator[Spread]:
     for driver, which, times in _answered(measured):
-        yield (name_of(which), driver), times.counts, times.seconds
+        if any(times.counts):
+            yield (name_of(which), driver), times.counts, times.seconds
 
 
 def _proxy(measured: Measurements) -> Iterator[Spread]:
