@@ -6,16 +6,18 @@ from __future__ import annotations
 import copy
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from tests.support.systemctl import ScriptedSystemctl, answer
-from virtproxy.cli import doctor_settings, guests, mode_record, systemctl
+from virtproxy.cli import doctor_settings, guests, mode_record, mode_view, systemctl
 from virtproxy.cli.findings import ERROR, Finding
 from virtproxy.cli.guests import Guest
 from virtproxy.cli.main import main
 from virtproxy.cli.mode_units import COMPANIONS, all_units, local_sockets, service
+from virtproxy.cli.mode_view import Place
 
 MODULAR = ("virtqemud", "virtnetworkd", "virtproxyd")
 
@@ -35,6 +37,11 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScriptedSystemctl:
     monkeypatch.setattr(mode_record, "PATH", tmp_path / "state" / "mode.json")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(guests, "running", set)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "lib").mkdir()
+    for driver in ("qemu", "network", "storage"):
+        (tmp_path / "lib" / f"libvirt_driver_{driver}.so").touch()
+    monkeypatch.setattr(mode_view, "Place", lambda: Place(str(tmp_path / "run"), modules=(str(tmp_path / "lib"),)))
     monkeypatch.setattr(doctor_settings, "remote_faults", lambda name, transports: [])
     return scripted
 
@@ -65,7 +72,7 @@ def test_the_documented_steps_in_order(host: ScriptedSystemctl, capsys: pytest.C
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("switching to modular daemons; virtproxy mode switch --undo puts back")
     assert said[1] == "  ok  stop    libvirtd.service libvirtd{,-ro,-admin}.socket"
-    assert said[-1] == "  ok  guests left alone: none runs"
+    assert "  ok  guests left alone: none runs" in said
 
 
 def test_twice_is_once(host: ScriptedSystemctl, capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,7 +159,8 @@ def test_a_dry_run_changes_nothing(
     assert main(["mode", "switch", "modular", "--drivers", "qemu", "--dry-run"]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[0].startswith("systemctl stop libvirtd.service libvirtd{,-ro,-admin,-tls}.socket    # ")
-    assert shown[-1] == "  note  libvirtd listened for TLS clients; to serve them: --remote tls"
+    assert shown[-2] == "  note  libvirtd listened for TLS clients; to serve them: --remote tls"
+    assert shown[-1].startswith("  note  libvirtd served network, storage too, and nobody does after this")
     assert "systemctl enable virtlogd.socket virtlockd.socket" in shown[2]
     assert not [line for line in shown if "virtnetworkd" in line]
     assert host.calls == []
@@ -192,7 +200,7 @@ def test_no_hypervisor_would_be_left(host: ScriptedSystemctl, capsys: pytest.Cap
     assert main(["mode", "switch", "modular"]) == 1
     assert "no modular daemon of a hypervisor is installed" in capsys.readouterr().err
     assert main(["mode", "switch", "modular", "--drivers", "none"]) == 0
-    assert "nobody can reach them" in capsys.readouterr().out
+    assert "libvirtd served qemu, network, storage too, and nobody does after this" in capsys.readouterr().out
 
 
 def test_guests_that_a_stop_would_kill(
@@ -206,7 +214,24 @@ def test_guests_that_a_stop_would_kill(
     host.units["libvirtd.service"]["kill_mode"] = "process"
     host.write()
     assert main(["mode", "switch", "modular"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "  ok  guests left alone: web (process 42)"
+    assert "  ok  guests left alone: web (process 42)\n" in capsys.readouterr().out
+
+
+def test_a_daemon_that_systemd_did_not_start(host: ScriptedSystemctl, capsys: pytest.CaptureFixture[str]) -> None:
+    for unit in all_units("libvirtd"):
+        host.units[unit]["active"] = "inactive"
+    host.units["virtqemud.socket"]["active"] = "active"
+    host.write()
+    path = host.directory / "run" / "virtnetworkd-sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        assert main(["mode", "switch", "monolithic"]) == 1
+    assert capsys.readouterr().err == (
+        f"virtproxy mode: virtnetworkd listens on {path}, but systemd did not start it: "
+        "stop it first, nothing was changed\n"
+    )
+    assert host.calls == []
 
 
 def test_a_unit_of_the_administrators_own_is_not_masked(host: ScriptedSystemctl) -> None:

@@ -12,6 +12,7 @@ from virtproxy.cli.mode_view import HostView
 from virtproxy.daemon.failure import StartupError
 from virtproxy.daemon.polkit import KEYS, asks_polkit
 
+_JEEPNEY = "pip install 'virtproxy[polkit]', or the Debian package python3-jeepney"
 _INSTALL = "apt install polkitd dbus libvirt-daemon-system, and see that both run"
 
 
@@ -21,7 +22,7 @@ async def polkit(reactor: Any, view: HostView, limit: float) -> list[Finding]:
     if not names:
         return [Finding(OK, "polkit", "no daemon asks it")]
     if importlib.util.find_spec("jeepney") is None:
-        return [Finding(UNSEEN, "polkit", f"{names[0]} asks it; to look at it, install virtproxy[polkit]")]
+        return [Finding(UNSEEN, "polkit", f"{names[0]} asks it; that is not looked at without jeepney", _JEEPNEY)]
     from jeepney import DBusAddress, new_method_call  # type: ignore[import-untyped]
 
     from virtproxy.auth.dbus import BusError, SystemBus

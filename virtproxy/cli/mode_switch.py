@@ -15,11 +15,12 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from virtproxy.cli import guests, mode_record, mode_steps, mode_units
+from virtproxy.cli import guests, mode_mixtures, mode_record, mode_steps, mode_units, mode_view
 from virtproxy.cli.guests import Guest
 from virtproxy.cli.mode_record import Record
 from virtproxy.cli.mode_steps import Step
 from virtproxy.cli.mode_units import MONOLITHIC, PROXY
+from virtproxy.cli.mode_view import HostView
 from virtproxy.cli.output import CommandError, Narrator
 from virtproxy.cli.systemctl import Systemctl, UnitState
 from virtproxy.daemon.catalogue import DRIVERS, HYPERVISORS
@@ -113,6 +114,15 @@ def _absent(names: Iterable[str], states: States) -> list[str]:
     ]
 
 
+def _check_units(steps: list[Step], view: HostView) -> None:
+    """Refuse to leave behind a daemon that runs, but not as a unit: nobody would stop it."""
+    stopped = {unit for step in steps if step.verb == "stop" for unit in step.units}
+    for name, one in view.daemons.items():
+        mine = mode_units.all_units(name)
+        if one.now and mine[0] in stopped and not any(view.units[unit].running for unit in mine):
+            raise CommandError(f"{name} {one.why}, but systemd did not start it: stop it first, nothing was changed")
+
+
 def _check_remote(options: argparse.Namespace) -> None:
     """Refuse a remote socket that its daemon could not serve: it would not start, and serve nobody else either."""
     if not options.remote:
@@ -133,7 +143,8 @@ def _last() -> Record:
 
 
 def _dry_run(systemctl: Systemctl, options: argparse.Namespace, tell: Narrator) -> int:
-    states = systemctl.states(mode_units.every_unit())
+    view = mode_view.look(systemctl)
+    states = view.units
     steps = _steps(options, states)
     todo = any(step.pending(states) for step in steps)
     pending = [
@@ -145,17 +156,19 @@ def _dry_run(systemctl: Systemctl, options: argparse.Namespace, tell: Narrator) 
         tell.line(f"systemctl {step.verb} {mode_steps.brief(units)}    # {step.why}")
     if not pending:
         tell.line("nothing to do: the units are as they should be")
-    _notes(options, states, tell)
+    _notes(options, view, tell)
     return 0
 
 
 def _switch(systemctl: Systemctl, options: argparse.Namespace, tell: Narrator) -> int:
-    states = systemctl.states(mode_units.every_unit())
+    view = mode_view.look(systemctl)
+    states = view.units
     steps = _steps(options, states)
     if not any(step.pending(states) for step in steps):
         tell.line(f"nothing to do: this host is {options.target} already, now and after the next boot")
         return 0
     _check_remote(options)
+    _check_units(steps, view)
     before = guests.running()
     _check_spared(steps, states, before)
     record = _begin(options.target, steps, states)
@@ -163,7 +176,9 @@ def _switch(systemctl: Systemctl, options: argparse.Namespace, tell: Narrator) -
     _carry_out(systemctl, steps, tell)
     record.done().save(mode_record.PATH)
     _guests_left(before, tell)
-    _notes(options, states, tell)
+    _notes(options, view, tell)
+    for one in mode_mixtures.mixtures(mode_view.look(systemctl)):
+        tell.note(f"{one.about}: {one.problem}")
     return 0
 
 
@@ -230,8 +245,9 @@ def _guests_left(before: set[Guest], tell: Narrator) -> None:
     tell.done(f"guests left alone: {guests.listed(kept)}" if kept else "guests left alone: none runs")
 
 
-def _notes(options: argparse.Namespace, states: States, tell: Narrator) -> None:
-    """Say what the switch takes away and does not put back."""
+def _notes(options: argparse.Namespace, view: HostView, tell: Narrator) -> None:
+    """Say what the switch takes away and does not put back; ``view`` is of before."""
+    states = view.units
     leaving = {"modular": MONOLITHIC, "monolithic": PROXY}.get(options.target)
     if leaving is None:
         return
@@ -243,5 +259,9 @@ def _notes(options: argparse.Namespace, states: States, tell: Narrator) -> None:
     if lost:
         what = " and ".join(each.upper() for each in lost)
         tell.note(f"{leaving} listened for {what} clients; to serve them: --remote {','.join(remote)}")
-    if options.target == "modular" and options.drivers is not None and not set(options.drivers) & set(HYPERVISORS):
-        tell.note("no hypervisor has a daemon: guests run on, but nobody can reach them")
+    if options.target == "modular":
+        kept = _drivers(options.drivers, states)
+        gone = [one for one in DRIVERS if view.driver(one, boot=False) == "monolithic" and one not in kept]
+        if gone:
+            names = ", ".join(gone)
+            tell.note(f"libvirtd served {names} too, and nobody does after this: no daemon chosen or installed")
