@@ -45,3 +45,29 @@ def test_the_console_scripts_are_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     scripts = configparser.ConfigParser()
     scripts.read_string(wheel.read(name).decode())
     assert set(scripts["console_scripts"]) == {"virtproxyd", "virtproxy", "virt-ssh-helper"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_wheel_in_a_bare_environment_has_programs_that_run(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    programs = tmp_path / "venv" / "bin"
+
+    def printed(program: str, *words: str) -> str:
+        command = [str(programs / program), *words]
+        done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    assert wheel.filename is not None
+    printed("python", "-m", "pip", "install", "--quiet", wheel.filename)
+    assert all("0." in printed(program, "--version") for program in ("virtproxyd", "virtproxy", "virt-ssh-helper"))
+    assert "virtproxy's virtproxyd" in printed("twistd", "--help")
+    printed("virtproxy", "install", "--root", "root", "--daemons", "all")
+    for directory, kept in (
+        ("usr/local/lib/systemd/system", ROOT / "conf" / "systemd"),
+        ("etc/libvirt", ROOT / "conf"),
+    ):
+        laid = {path.name for path in (tmp_path / "root" / directory).iterdir()}
+        assert laid == {path.name for path in kept.iterdir() if path.is_file() and path.suffix != ".toml"}
+    printed("virtproxy", "demo", "--once", "--port", "0")
