@@ -50,8 +50,9 @@ def test_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("timeout", ["-1", "x", "", "1.5", "2147484"])
 def test_a_timeout_is_a_number_of_seconds(timeout: str) -> None:
-    with pytest.raises(UsageError, match="--timeout must be a number of seconds from 0 to 2147483"):
-        parsed("-t", timeout)
+    for name in ROWS:
+        with pytest.raises(UsageError, match="--timeout must be a number of seconds from 0 to 2147483"):
+            parsed("-t", timeout, name=name)
 
 
 def test_listen_is_libvirtds_alone() -> None:

@@ -75,6 +75,18 @@ def test_a_missing_daemon_is_started_once(place: Path) -> None:
     assert (place / "log").read_text() == "--timeout=120\n"
 
 
+def test_it_does_not_speak_for_who_starts_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/notify")
+    monkeypatch.setenv("LISTEN_FDS", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/c")
+    path, program = daemon(place, 1)
+    (place / "shown").write_text(f"#!/bin/sh\nenv > {place}/env\nexec {program}\n")
+    (place / "shown").chmod(0o755)
+    connect(path, str(place / "shown")).close()
+    names = {line.partition("=")[0] for line in (place / "env").read_text().splitlines()}
+    assert names & {"NOTIFY_SOCKET", "LISTEN_FDS", "XDG_CACHE_HOME"} == {"XDG_CACHE_HOME"}
+
+
 def test_two_threads_start_it_once(place: Path) -> None:
     where = daemon(place, 8)
     with ThreadPoolExecutor(8) as threads:

@@ -30,6 +30,8 @@ _STARTS_MAX = 3
 RESTART_PAUSE = 0.5
 # The lock on a file keeps other processes out, but not other threads of this one.
 _thread_locks: dict[str, threading.Lock] = {}
+# What the service manager of the one who starts says to it alone.
+_NOT_INHERITED = {"NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID", "WATCHDOG_USEC"}
 # Daemons of ours that still run, or have not been looked after since they ended.
 _started: list[subprocess.Popen[bytes]] = []
 _NOT_LISTENING = (errno.ENOENT, errno.ECONNREFUSED)
@@ -126,10 +128,13 @@ def _start_and_connect(path: str, daemon: str) -> socket.socket:
 def _start(daemon: str) -> subprocess.Popen[bytes]:
     # Detached from the ssh session: its end must not take the daemon away from other clients.
     null = subprocess.DEVNULL
+    environ = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     command = [daemon, f"--timeout={IDLE_TIMEOUT}"]
     _started[:] = [process for process in _started if process.poll() is None]
     try:
-        process = subprocess.Popen(command, stdin=null, stdout=null, stderr=null, cwd="/", start_new_session=True)
+        process = subprocess.Popen(
+            command, stdin=null, stdout=null, stderr=null, cwd="/", env=environ, start_new_session=True
+        )
     except OSError as error:
         raise ConnectError(f"cannot start {daemon}: {error.strerror}") from error
     _started.append(process)
