@@ -72,7 +72,7 @@ class Identity:
 class Caller:
     """A client of the daemon before it has a session: its number and who it is so far.
 
-    What is logged about a client says whom by ``client=``, which is one of these or the session itself.
+    What is logged about a client says whom by ``client=``: one of these, or what else has both, as the session.
     """
 
     number: int

@@ -159,7 +159,7 @@ def test_tls_with_and_without_a_certificate(place: Path) -> None:
         False,
         True,
     ]
-    daemon.wait_for("refused")
+    daemon.wait_for(r"\[client \d+, anonymous\] TLS client .* refused")
     with socket.socket() as silent:
         silent.connect(("127.0.0.1", port))
         daemon.wait_for("new ones wait")

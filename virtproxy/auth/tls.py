@@ -68,14 +68,16 @@ class ServerTls:
         protocol_for: Callable[[Identity], StreamProtocol],
         log: Logger | None = None,
         refused: Callable[[str, str], None] = lambda why, certificate: None,
+        client: object = None,
     ) -> TlsTransport:
         """The protocol for a newly accepted socket whose peer is at `address`.
 
         When the client is accepted, `protocol_for` is called with its identity, and what it returns is
         connected to the TLS transport. Otherwise it never is, and `refused` is called with the reason and the
-        certificate, unless the client just went away. `clock` measures the time limit.
+        certificate, unless the client just went away. `clock` measures the time limit; `client` is whom the log's
+        messages are about.
         """
-        handshake = ServerHandshake(clock, self.settings, address, protocol_for, log or _LOG, refused)
+        handshake = ServerHandshake(clock, self.settings, address, protocol_for, log or _LOG, refused, client)
         return tls_transport(self._factory, handshake)
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
@@ -110,8 +112,10 @@ class ServerHandshake(Handshake):
         protocol_for: Callable[[Identity], StreamProtocol],
         log: Logger,
         refused: Callable[[str, str], None],
+        client: object,
     ) -> None:
         super().__init__(clock)
+        self._client = client
         self._refused = refused
         self._settings = settings
         self._address = address
@@ -131,13 +135,15 @@ class ServerHandshake(Handshake):
                 address=self._address,
                 why="; ".join(problems),
                 certificate=self._shown_certificate(),
+                client=self._client,
             )
         self._accept(None if problems else peer.name, () if problems else peer.sans)
 
     def _accept(self, name: str | None, sans: tuple[str, ...]) -> None:
         self.done()
         shown = self._shown_certificate()
-        self._log.debug("TLS client {address} with {certificate} accepted", address=self._address, certificate=shown)
+        text = "TLS client {address} with {certificate} accepted"
+        self._log.debug(text, address=self._address, certificate=shown, client=self._client)
         self.transport.write(ACCEPTED)  # type: ignore[no-untyped-call]  # Twisted has no types here
         bits = self.transport.openssl().get_cipher_bits() or 0
         identity = Identity(transport="tls", address=self._address, x509_dname=name, x509_sans=sans, ssf=bits)
@@ -151,16 +157,19 @@ class ServerHandshake(Handshake):
                 address=self._address,
                 why=why,
                 certificate=self._shown_certificate(),
+                client=self._client,
             )
             self._refused(why, self._shown_certificate())
         elif reason.check(ConnectionDone, ConnectionLost):
-            self._log.info("TLS client {address} went away during the handshake", address=self._address)
+            text = "TLS client {address} went away during the handshake"
+            self._log.info(text, address=self._address, client=self._client)
         else:
             self._log.warn(
                 "TLS client {address} with {certificate} refused, because the handshake failed: {why}",
                 address=self._address,
                 why=reasons(reason.value),
                 certificate=self._shown_certificate(),
+                client=self._client,
             )
             self._refused(reasons(reason.value), self._shown_certificate())
 

@@ -321,10 +321,11 @@ class Service:
             raise RuntimeError("a TLS endpoint in a plan without certificates")
         connected = partial(self._connection, number, "auth_tls")
         refused = partial(self._turned_away, number, "tls", peer)
-        inner = self.certificates.tls.wrap(self._reactor, peer, connected, refused=refused)
+        caller = self.present[number]
+        inner = self.certificates.tls.wrap(self._reactor, peer, connected, refused=refused, client=caller)
         protocol = Watched(inner, lambda: self._left(number))
         self.present[number].end = protocol.close
-        self._begin(number, sock, protocol, Identity(transport="tls", address=peer))
+        self._begin(number, sock, protocol, caller.identity)
 
     def _turned_away(
         self, number: int | None, transport: str, peer: str, why: str, certificate: str | None = None
@@ -366,7 +367,7 @@ class Service:
             "client {number} is cut off: not authenticated in time (auth_timeout); {who}",
             number=number,
             who="it did not complete the TLS handshake" if session is None else session.identity.describe(),
-            client=session,
+            client=self.present[number],
         )
         self.present[number].end("not authenticated in time")
 
@@ -387,7 +388,7 @@ class Service:
         self.insight.left(number)
         client = self.present.pop(number, None)
         if client is not None:
-            self._log.debug("client {number} is gone", number=number, client=client.session)
+            self._log.debug("client {number} is gone", number=number, client=client)
         self.clients.left(number)
         self._gone()
 
