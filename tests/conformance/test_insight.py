@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.labs import HOST_UUID, SCRIPTS, furnished, script
+from tests.conformance.labs import HOST_UUID, SCRIPTS, TESTS, furnished, script
 from tests.conformance.test_scripts import assert_same
 from tests.conformance.test_tshark import PORT
 from tests.support.lab import INSIDE, SYSTEM_SOCKETS, Lab, wait_until
@@ -58,6 +59,11 @@ def output(steps: list[Step], *, proxied: bool) -> tuple[str, list[Any]]:
         with traced(lab):
             said = said_by_clients(lab, steps)
         assert_readable(lab)
+        secret = (TESTS / "data" / "conformance" / "passphrase").read_bytes().strip()
+        for file in (RECORDING, INSIDE / "trace.log"):
+            text = lab.outside(file).read_bytes().replace(b"\0", b"")
+            assert secret not in text
+            assert base64.b64encode(secret) not in text
         lines = (lab.directory / "trace.log").read_text().splitlines()
         return said, [json.loads(line) for line in lines if line.startswith("{")]
 
@@ -89,8 +95,32 @@ def test_clients_notice_nothing() -> None:
         assert_same(direct.result()[0], said)
     calls = [line for line in trace if line["kind"] == "call"]
     assert len({line["procedure"] for line in calls}) > 80
+    assert {"SECRET_SET_VALUE", "SECRET_GET_VALUE"} <= {line["procedure"] for line in calls}
     assert all("seconds" in line and ("result" in line or "error" in line) for line in calls)
     assert {line["subject"].split()[0] for line in trace} == {"uid:0"}
+
+
+def test_what_tcpdump_recorded(capsys: pytest.CaptureFixture[str]) -> None:
+    with furnished() as lab:
+        lab.proxied(listen_tcp="1", auth_tcp='"none"')
+        capture = INSIDE / "tcpdump.pcap"
+        tcpdump = lab.spawn("tcpdump", "tcpdump", "-i", "any", "-U", "-w", capture, f"tcp port {PORT}")
+        wait_until(lambda: "listening on" in tcpdump.log_text(), "tcpdump")
+        commands = "list --all; capabilities; dominfo nosuch; secret-list; vol-list nosuch; pool-list"
+        lab.run("virsh", "-c", "qemu+tcp://127.0.0.1/system", commands, check=False)
+        time.sleep(1)
+        os.kill(tcpdump.pid, signal.SIGINT)
+        tcpdump.wrapper.wait(20)
+        assert main(["trace", "--read", str(lab.outside(capture)), "--json"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    calls = [json.loads(line) for line in said.out.splitlines()]
+    assert [calls[0]["procedure"], calls[-1]["procedure"]] == ["AUTH_LIST", "CONNECT_CLOSE"]
+    assert all("result" in call or "error" in call for call in calls)
+    found = {call["procedure"]: call for call in calls}
+    assert found["DOMAIN_LOOKUP_BY_NAME"]["error"]["name"] == "NO_DOMAIN"
+    assert found["CONNECT_GET_CAPABILITIES"]["result"]["capabilities"].startswith("<capabilities>")
+    assert 0 < found["CONNECT_OPEN"]["seconds"] < 30
 
 
 def ask(lab: Lab, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[str, float]:
