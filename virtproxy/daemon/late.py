@@ -14,6 +14,10 @@ from virtproxy.rpc.reactor import StreamReactor
 if TYPE_CHECKING:
     from virtproxy.daemon.audit_log import AuditLog
     from virtproxy.daemon.certificates import Certificates
+    from virtproxy.daemon.measuring import Measuring
+    from virtproxy.daemon.metrics import Metrics
+    from virtproxy.daemon.metrics_state import State
+    from virtproxy.routing.measured import Measurements
 
 
 def audit_of(plan: Plan, reactor: StreamReactor) -> AuditLog | None:
@@ -32,3 +36,14 @@ def certificates_of(plan: Plan, reactor: StreamReactor) -> Certificates | None:
     from virtproxy.daemon.certificates import certificates_on
 
     return certificates_on(reactor, plan.tls, plan.settings.number("tls_expiry_warning_days"))
+
+
+def measuring_of(
+    plan: Plan, reactor: StreamReactor, metrics: Metrics, measurements: Measurements | None, state: State
+) -> Measuring | None:
+    """Return what shows the daemon's metrics, None where nobody asks for them."""
+    if plan.metrics is None or measurements is None:
+        return None
+    from virtproxy.daemon.measuring import Measuring
+
+    return Measuring(reactor, plan.metrics, metrics, measurements, state)

@@ -8,12 +8,13 @@ than a look at each client.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from virtproxy.daemon import loop_lag
 from virtproxy.daemon.metrics import Metrics, Sample
+from virtproxy.routing.rules.bulkhead import BulkheadRule
 
 if TYPE_CHECKING:
     from virtproxy.daemon.clients import Clients
@@ -22,24 +23,23 @@ if TYPE_CHECKING:
     from virtproxy.daemon.settings import Settings
     from virtproxy.routing.router import Router
     from virtproxy.routing.session import Session
+    from virtproxy.routing.stages import StageMaker
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What of a daemon is looked at. ``queued`` is how many clients wait to be accepted, ``backend_calls`` how many
-    calls the busiest daemon behind has to answer, where that is limited."""
+    """What of a daemon is looked at; ``queued`` is how many clients wait to be accepted."""
 
     settings: Settings
     clients: Clients
     sessions: Callable[[], list[Session]]
     queued: Callable[[], int]
     router: Router
-    lag: LoopLag
-    backend_calls: Callable[[], int]
+    stages: Sequence[StageMaker]
     log: DaemonLog | None = None
 
 
-def declare_state(metrics: Metrics, state: State) -> None:
+def declare_state(metrics: Metrics, state: State, lag: LoopLag) -> None:
     """Declare what is told of a daemon's present."""
     metrics.gauge("virtproxy_sessions", "Clients whose connection is up, by transport and how they have to log in.",
                   lambda: _sessions(state), "transport", "auth")  # fmt: skip
@@ -63,7 +63,7 @@ def declare_state(metrics: Metrics, state: State) -> None:
     metrics.counted("virtproxy_backend_returns", "Lost daemons that a client's calls waited for (backend_reconnect).",
                     lambda: state.router.comeback.outcomes.items(), "backend", "outcome")  # fmt: skip
     metrics.histogram("virtproxy_loop_lag_seconds", "How late the event loop comes to what is due.", loop_lag.BOUNDS,
-                      lambda: [((), state.lag.counts, state.lag.seconds)])  # fmt: skip
+                      lambda: [((), lag.counts, lag.seconds)])  # fmt: skip
     dropped: Mapping[str, int] = {} if state.log is None else state.log.dropped
     metrics.counts("virtproxy_log_dropped", "Messages of the log that an output did not take.", "output", dropped)
 
@@ -79,11 +79,12 @@ def _limits(state: State) -> Iterator[tuple[str, int, int]]:
     # The first two may have been changed since the start.
     clients, anonymous = state.clients.limits
     busiest = max((session.client.in_flight for session in state.sessions()), default=0)
+    owed = max((rule.busiest for rule in state.stages if isinstance(rule, BulkheadRule)), default=0)
     limits = [
         ("max_clients", len(state.clients), clients),
         ("max_anonymous_clients", state.clients.anonymous, anonymous),
         ("max_queued_clients", state.queued(), number("max_queued_clients")),
         ("max_client_requests", busiest, number("max_client_requests")),
-        ("max_backend_requests", state.backend_calls(), number("max_backend_requests")),
+        ("max_backend_requests", owed, number("max_backend_requests")),
     ]
     yield from (limit for limit in limits if limit[2])

@@ -23,27 +23,24 @@ from virtproxy.daemon.admin_servers import Server, Servers
 from virtproxy.daemon.clients import Clients
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
 from virtproxy.daemon.insight import Insight
-from virtproxy.daemon.late import audit_of, certificates_of
+from virtproxy.daemon.late import audit_of, certificates_of, measuring_of
 from virtproxy.daemon.listeners import Listeners, inet_name
 from virtproxy.daemon.locals import local_drivers
 from virtproxy.daemon.login_limit import LoginLimit
 from virtproxy.daemon.logins import Logins
-from virtproxy.daemon.loop_lag import LoopLag
 from virtproxy.daemon.metrics import Metrics, declare_daemon
-from virtproxy.daemon.metrics_port import MetricsPort, metrics_targets
+from virtproxy.daemon.metrics_state import State
 from virtproxy.daemon.parts import comeback, parts
 from virtproxy.daemon.plan import Plan
 from virtproxy.daemon.policy_file import policy_file
 from virtproxy.daemon.polkit import polkit_authority
 from virtproxy.daemon.present import Present
-from virtproxy.daemon.reload import in_threads_of
 from virtproxy.daemon.rules import stage_makers
 from virtproxy.daemon.session_starts import SessionStarts
 from virtproxy.daemon.watched import Watched
 from virtproxy.daemon.workers import workers_of
 from virtproxy.identity import Caller, Identity
 from virtproxy.protocol import admin, insight
-from virtproxy.routing.rules.bulkhead import BulkheadRule
 from virtproxy.routing.session import Session
 from virtproxy.rpc.poller import Poller
 from virtproxy.rpc.reactor import StreamReactor
@@ -53,8 +50,6 @@ from virtproxy.wire.limits import LOGIN_PACKET_MAX
 
 if TYPE_CHECKING:
     from virtproxy.daemon.log import DaemonLog
-    from virtproxy.daemon.metrics_domains import Host
-    from virtproxy.routing.measured import Measurements
 
 # How long clients may take to swallow what is queued for them when the daemon ends.
 FAREWELL_SECONDS = 2.0
@@ -115,11 +110,7 @@ class Service:
         self.certificates = certificates_of(plan, reactor)
         self.metrics = Metrics()
         declare_daemon(self.metrics, plan.row.name, self.clients, self._router.refusals, self.certificates)
-        self._metrics_port = None if plan.metrics is None else MetricsPort(reactor, plan.metrics, self.metrics)
-        self._lag = LoopLag(reactor)
-        self._hosts: list[Host] = []
-        if self._parts.measurements is not None:
-            self._measure(self._parts.measurements)
+        self._measuring = measuring_of(plan, reactor, self.metrics, self._parts.measurements, self._state())
         # By client number.
         self.present: dict[int, Present[Session]] = {}
         self._stopping: Deferred[None] | None = None
@@ -132,32 +123,17 @@ class Service:
             every = Server(plan.row.server_names[0], self.clients, self.present, self.workers, self.certificates)
             self.admin.serve(admin.PROGRAM, AdminCalls(Servers(every, self.admin.server), life).answers())
 
-    def _measure(self, measurements: Measurements) -> None:
-        """Declare what only a daemon with metrics knows."""
-        from virtproxy.daemon.metrics_calls import declare_calls
-        from virtproxy.daemon.metrics_state import State, declare_state
-
-        bulkheads = [maker for maker in self._stages if isinstance(maker, BulkheadRule)]
-        state = State(
+    def _state(self) -> State:
+        """What metrics tell of."""
+        return State(
             self._plan.settings,
             self.clients,
             lambda: [client.session for client in self.present.values() if client.session is not None],
             lambda: self.listeners.queued,
             self._router,
-            self._lag,
-            lambda: max((rule.busiest for rule in bulkheads), default=0),
+            self._stages,
             self.log,
         )
-        declare_calls(self.metrics, measurements)
-        declare_state(self.metrics, state)
-        targets = metrics_targets(self._plan.settings)
-        if targets:
-            from virtproxy.daemon.metrics_domains import Host, declare_domains
-
-            interval, in_thread = self._plan.settings.number("metrics_domains_interval"), in_threads_of(self._reactor)
-            self._hosts = [Host(self._router, target, interval, in_thread) for target in targets]
-            declare_domains(self.metrics, self._hosts)
-        self.metrics.process = True
 
     def open(self) -> None:
         """Listen, without accepting yet. Raises SocketError, StartupError."""
@@ -174,8 +150,8 @@ class Service:
         try:
             self.listeners.open((*self._plan.unix, *self._plan.inet))
             self.admin.open()
-            if self._metrics_port is not None:
-                self._metrics_port.open()
+            if self._measuring is not None:
+                self._measuring.open()
         except BaseException:
             self._stop_listening()
             raise
@@ -183,8 +159,8 @@ class Service:
     def _stop_listening(self) -> None:
         self.listeners.close()
         self.admin.listeners.close()
-        if self._metrics_port is not None:
-            self._metrics_port.close()
+        if self._measuring is not None:
+            self._measuring.close()
 
     @property
     def addresses(self) -> list[tuple[UnixEndpoint | InetEndpoint, str]]:
@@ -197,9 +173,8 @@ class Service:
             self._policy_file.start()
         if self.certificates is not None:
             self.certificates.start()
-        if self._metrics_port is not None:
-            self._metrics_port.start()
-            self._lag.start()
+        if self._measuring is not None:
+            self._measuring.start()
         self.workers.start()
         self.listeners.resume()
         self.admin.start()
@@ -219,8 +194,8 @@ class Service:
         """Be gone for new clients, at once; False, and nothing has changed, if one is waiting to be accepted."""
         if not self.listeners.leave(self.admin.listeners):
             return False
-        if self._metrics_port is not None:
-            self._metrics_port.close()
+        if self._measuring is not None:
+            self._measuring.close()
         return True
 
     async def stop(self) -> None:
@@ -230,10 +205,8 @@ class Service:
             self._policy_file.stop()
         if self.certificates is not None:
             self.certificates.stop()
-        if self._metrics_port is not None:
-            self._lag.stop()
-            for host in self._hosts:
-                host.close()
+        if self._measuring is not None:
+            self._measuring.stop()
         await self._say_farewell()
         self.insight.close()
         self._logins.close()
