@@ -87,6 +87,7 @@ def test_a_socket_of_clients_is_not_for_administrators(sockets: Path, capsys: py
 
 
 def test_trace_as_it_happens(place: Path, sockets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (daemon,) = (daemon for daemon in DaemonProcess.running if daemon.place == place)
     recording = place / "recording.pcapng"
     command = [*VIRTPROXY, "trace", "--json", "--write", str(recording), *admin(sockets)]
     with subprocess.Popen(
@@ -102,6 +103,8 @@ def test_trace_as_it_happens(place: Path, sockets: Path, capsys: pytest.CaptureF
         lines = [trace.stdout.readline() for _ in range(3)]
         trace.send_signal(signal.SIGINT)
         assert trace.wait(PATIENCE) == 0
+    daemon.wait_for("an administrator sees the packets of all clients: trace 1")
+    daemon.wait_for("trace 1 ends")
     names = [json.loads(line)["procedure"] for line in lines]
     assert names == ["AUTH_LIST", "CONNECT_OPEN", "DOMAIN_DEFINE_XML"]
     assert "hunter2" not in lines[2]

@@ -29,6 +29,8 @@ BYTES_MAX = 16 * 1024 * 1024
 _HIDDEN = frozenset(
     (remote.PROGRAM.number, one.number) for one in (remote.AUTH_SASL_START, remote.AUTH_SASL_STEP)
 )  # fmt: skip
+# The methods that have others in front of them; packets from the client come by the connection's receiver.
+_TAPPED = ("send", "send_pieces", "passage")
 _now = time.time
 
 
@@ -127,13 +129,15 @@ def _tap(connection: ServerConnection, note: Callable[[bool, Any], None]) -> Non
         sink = passage(head)
         return None if sink is None else _noting(sink, note)
 
-    connection.__dict__.update(receiver=received, send=sent, send_pieces=sent_pieces, passage=passed)
+    # Not by its dictionary: Python makes one for an object only when somebody asks, and is slower with it ever after.
+    for name, method in zip(("receiver", *_TAPPED), (received, sent, sent_pieces, passed), strict=True):
+        setattr(connection, name, method)
 
 
 def _untap(connection: ServerConnection) -> None:
     """Leave the connection as its class made it."""
-    for name in ("send", "send_pieces", "passage"):
-        connection.__dict__.pop(name, None)
+    for name in _TAPPED:
+        delattr(connection, name)
     connection.receiver = connection.frame_received
 
 

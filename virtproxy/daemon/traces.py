@@ -12,6 +12,7 @@ from itertools import count
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
 
 from virtproxy import errors
 from virtproxy.daemon.tap import Tap, Trace
@@ -25,6 +26,7 @@ ANSWER_BYTES = 256 * 1024
 WAIT_SECONDS = 1.0
 FORGOTTEN_SECONDS = 60.0
 TRACES_MAX = 4
+_log = Logger()
 GONE_MAX = 10_000
 
 
@@ -68,6 +70,8 @@ class Traces:
         asked = self._asked[number] = _Asked(Trace(args.client, args.size))
         self._remember(number, asked)
         self._tap.start(asked.trace)
+        whom = f"client {args.client}" if args.client else "all clients"
+        _log.info("an administrator sees the packets of {whom}: trace {number}", whom=whom, number=number)
         return insight.TraceStartRet(number)
 
     async def next(self, args: insight.TraceNextArgs) -> insight.TraceNextRet:
@@ -138,6 +142,7 @@ class Traces:
         asked = self._asked.pop(number, None)
         if asked is not None:
             self._tap.stop(asked.trace)
+            _log.info("trace {number} ends", number=number)
             if asked.forgotten is not None:
                 asked.forgotten.cancel()
             asked.wake()
