@@ -46,7 +46,8 @@ if [ -n "$tree" ]; then
     for library in "$tree/$libraries"/libvirt*.so.0; do
         mount --bind "$(readlink -f "$library")" "$(readlink -f "/$libraries/$(basename "$library")")"
     done
-    for path in "$libraries/libvirt" usr/lib/libvirt usr/share/libvirt usr/sbin/libvirtd usr/bin/virsh; do
+    for path in "$libraries/libvirt" usr/lib/libvirt usr/share/libvirt usr/sbin/libvirtd usr/bin/virsh \
+        usr/bin/virt-admin; do
         mount --bind "$tree/$path" "/$path"
     done
 fi

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.logger import Logger
 
 from virtproxy import errors
+from virtproxy.daemon.admin_logging import check_filters, check_outputs
 from virtproxy.daemon.admin_params import client_info, given, numbers
 from virtproxy.daemon.admin_servers import Server, Servers
 from virtproxy.daemon.idle import IdleExit
@@ -201,11 +202,15 @@ class AdminCalls:
 
     async def _set_outputs(self, args: admin.ConnectSetLoggingOutputsArgs) -> None:
         _no_flags(args.flags, "adminConnectSetLoggingOutputs")
-        self._daemon_log().set_outputs(args.outputs or "")
+        log, text = self._daemon_log(), args.outputs or ""
+        check_outputs(text)
+        log.set_outputs(text)
 
     async def _set_filters(self, args: admin.ConnectSetLoggingFiltersArgs) -> None:
         _no_flags(args.flags, "adminConnectSetLoggingFilters")
-        self._daemon_log().set_filters(args.filters or "")
+        log, text = self._daemon_log(), args.filters or ""
+        check_filters(text)
+        log.set_filters(text)
 
     async def _set_timeout(self, args: admin.ConnectSetDaemonTimeoutArgs) -> None:
         _no_flags(args.flags, "adminConnectSetDaemonTimeout")

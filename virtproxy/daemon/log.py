@@ -22,6 +22,8 @@ from virtproxy.daemon.journal import JOURNAL_SOCKET
 from virtproxy.daemon.log_entry import LEVELS, entry_of
 from virtproxy.daemon.log_settings import Level, LogSettingError, LogSettings, Output, filters_of, outputs_of
 from virtproxy.daemon.log_writers import OutputError, Writer, writer
+from virtproxy.errors import VirtError
+from virtproxy.protocol.errors import ErrorCode
 
 # How many modules' levels are remembered: there are fewer, and strangers' names must not fill the memory.
 _MODULES_MAX = 4096
@@ -115,8 +117,10 @@ class DaemonLog:
         """
         try:
             opened = self._opened(outputs_of(text))
-        except (LogSettingError, OutputError) as problem:
+        except LogSettingError as problem:
             raise errors.invalid_arg(str(problem)) from None
+        except OutputError as problem:
+            raise _refusal(problem) from None
         self.close()
         self._writers = opened
         self._log.info("the log's outputs are now: {outputs}", outputs=self.outputs or "none")
@@ -134,6 +138,13 @@ class DaemonLog:
         before, self._writers = self._writers, []
         for _, one in before:
             one.close()
+
+
+def _refusal(problem: OutputError) -> VirtError:
+    if problem.errno is None:
+        return errors.invalid_arg(str(problem))
+    detail = f"failed to open {problem.path}: {os.strerror(problem.errno)}"
+    return VirtError.of(ErrorCode.SYSTEM_ERROR, detail, int1=problem.errno)
 
 
 def default_output(log_dir: str, name: str, level: Level, *, background: bool) -> Output:

@@ -66,8 +66,8 @@ class LogSettings:
     outputs: tuple[Output, ...] = ()
 
 
-_WITH_TARGET = {"syslog", "file", "json"}
-_KINDS = {"stderr", "journald"} | _WITH_TARGET
+WITH_TARGET = {"syslog", "file", "json"}
+KINDS = {"stderr", "journald"} | WITH_TARGET
 
 
 T = TypeVar("T")
@@ -141,12 +141,12 @@ def _filter(word: str) -> Filter:
 def _output(word: str) -> Output:
     level, _, rest = word.partition(":")
     kind, colon, target = rest.partition(":")
-    if kind not in _KINDS:
+    if kind not in KINDS:
         examples = '"1:stderr", "2:file:/path", "3:syslog:name", "4:journald" or "1:json:/path"'
         raise LogSettingError(f'expected outputs such as {examples}, found "{word}"')
-    if (kind in _WITH_TARGET) != bool(target) or (colon and not target):
+    if (kind in WITH_TARGET) != bool(target) or (colon and not target):
         raise LogSettingError(
-            f'the output "{word}" {"needs" if kind in _WITH_TARGET else "takes no"} text after {kind}:'
+            f'the output "{word}" {"needs" if kind in WITH_TARGET else "takes no"} text after {kind}:'
         )
     if kind == "json" and target == "stderr":
         return Output(_named_level(level, word), kind, target)

@@ -28,7 +28,11 @@ _SYSLOG_MAX = 8192
 
 
 class OutputError(Exception):
-    """Why a place cannot be logged to."""
+    """Why a place cannot be logged to; ``errno`` and ``path`` of a file that cannot be opened."""
+
+    def __init__(self, text: str, errno: int | None = None, path: str = "") -> None:
+        super().__init__(text)
+        self.errno, self.path = errno, path
 
 
 class Writer(Protocol):
@@ -101,7 +105,8 @@ class FileWriter:
             return os.open(self._path, flags, 0o600)
         except (OSError, ValueError) as error:
             why = reason(error) if isinstance(error, OSError) else str(error)
-            raise OutputError(f"cannot write the log file {self._path}: {why}") from None
+            number = error.errno if isinstance(error, OSError) else None
+            raise OutputError(f"cannot write the log file {self._path}: {why}", number, self._path) from None
 
     def write(self, entry: Entry) -> None:
         """Write one message."""
