@@ -159,6 +159,9 @@ class AdminCalls:
         if server.certificates is None:
             raise errors.internal("no tls service found, unable to update tls files")
         await server.certificates.reload_tls()
+        if server.certificates.refused is not None:
+            problem = f"the TLS files are not taken over: {server.certificates.refused}"
+            raise errors.internal(problem, ErrorDomain.ADMIN)
 
     # Clients
 

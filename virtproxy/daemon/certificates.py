@@ -57,6 +57,8 @@ class Certificates:
         self._watch = watch(paths_of(tls.settings), self._files_changed)
         self._daily: IDelayedCall | None = None
         self._reading = DeferredLock()
+        # Why what the files held last was not taken over; None if it was.
+        self.refused: str | None = None
 
     def start(self) -> None:
         """Warn of what ends soon, and begin to watch the files."""
@@ -106,6 +108,7 @@ class Certificates:
             # Files can hold what no parser of ours has met: they must not end the service.
             self._log.failure("certificates could not be read")
             return self._kept(f"a file cannot be understood ({type(error).__name__})")
+        self.refused = None
         if not (different or asked):
             return _UNCHANGED
         outcome = self._taken(new, old) if different else _UNCHANGED
@@ -118,6 +121,7 @@ class Certificates:
     def _kept(self, why: str) -> str:
         outcome = f"The TLS files were not taken over, new clients get what was there before: {why}"
         self._log.warn("{outcome}", outcome=outcome)
+        self.refused = why
         return outcome
 
     def _taken(self, new: ServerTls, old: ServerTls) -> str:
