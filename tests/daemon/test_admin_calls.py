@@ -23,7 +23,7 @@ from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
 from virtproxy.protocol import admin
 from virtproxy.protocol.common import TypedParam, TypedParamValue
-from virtproxy.protocol.schema import Family, Procedure, Program
+from virtproxy.protocol.schema import NOT_APPLICABLE, Family, Procedure, Program
 from virtproxy.rpc.server import ServerConnection, ServerSettings
 from virtproxy.wire.frame import ERROR, REPLY, Frame
 from virtproxy.wire.framer import Framer
@@ -66,6 +66,13 @@ class Life:
         self.ended += 1
 
 
+class Log(DaemonLog):
+    """Opens no file that chance has named."""
+
+    def set_outputs(self, text: str) -> None:
+        return None
+
+
 class Transport:
     """Keeps what is written."""
 
@@ -76,6 +83,7 @@ class Transport:
     def write(self, data: Any) -> None:
         self.frames += self.framer.feed(bytes(data))
 
+    def writeSequence(self, data: Any) -> None: ...
     def registerProducer(self, producer: Any, streaming: bool) -> None: ...
     def pauseProducing(self) -> None: ...
     def resumeProducing(self) -> None: ...
@@ -148,8 +156,8 @@ def connection(programs: Programs) -> tuple[ServerConnection, Transport]:
 
 def test_a_further_program_is_answered_and_its_failure_is_no_news_to_clients() -> None:
     program = Program(0x77, 1, "own", Family.DAEMON)
-    ask = program.procedure(1, "ASK", None, admin.ConnectGetLibVersionRet, readonly=admin.NOT_APPLICABLE, acl=())
-    broken = program.procedure(2, "BROKEN", None, None, readonly=admin.NOT_APPLICABLE, acl=())
+    ask = program.procedure(1, "ASK", None, admin.ConnectGetLibVersionRet, readonly=NOT_APPLICABLE, acl=())
+    broken = program.procedure(2, "BROKEN", None, None, readonly=NOT_APPLICABLE, acl=())
 
     async def seven(args: None) -> admin.ConnectGetLibVersionRet:
         return admin.ConnectGetLibVersionRet(lib_ver=7)
@@ -180,9 +188,7 @@ def packets() -> list[bytes]:
 @pytest.mark.parametrize("seed", range(4))
 def test_hostile_packets_are_answered_or_end_the_connection(seed: int) -> None:
     life = Life()
-    life.log = DaemonLog(LogSettings(Level.ERROR), "test", None)
-    opened: list[str] = []
-    life.log.set_outputs = opened.append  # type: ignore[method-assign] -- no file that chance has named
+    life.log = Log(LogSettings(Level.ERROR), "test", None)
     programs: Programs = {admin.PROGRAM.number: (admin.PROGRAM, calls(life).answers())}
     mutator = Mutator(Random(seed), packets())
     client, transport = connection(programs)
