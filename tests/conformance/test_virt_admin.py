@@ -11,6 +11,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -135,7 +136,11 @@ def daemon(lab: Lab, name: str) -> Iterator[Daemon]:
         served = lab.virtproxyd(dict.fromkeys(FAMILIES, BACKEND_SOCKETS / "libvirt-sock"), **tcp)
     for number, client in enumerate((["qemu:///system"], ["-r", "qemu:///system"], ["qemu+tcp://127.0.0.1/system"]), 1):
         *options, uri = client
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        quiet: dict[str, Any] = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.DEVNULL,
+            "stderr": subprocess.DEVNULL,
+        }
         lab.popen("virsh", *options, "-c", uri, "event", "--all", "--loop", **quiet)
         wait_until(lambda number=number: f"\n {number} " in run(lab, name, "client-list DAEMON")[1], "the client")  # type: ignore[misc]
     yield served
