@@ -178,6 +178,17 @@ def test_doctor_in_both_modes(host: Container) -> None:
     assert host.run("virtproxy", "doctor", "--only", "sockets").returncode == 0
 
 
+def test_doctor_asks_polkit(host: Container) -> None:
+    host.install("python3-jeepney")
+    seen = host.run("virtproxy", "doctor", "--only", "daemons").stdout
+    assert "ok: polkit: answers and knows libvirt's actions (asked by libvirtd)" in seen
+    host.run("systemctl", "mask", "--now", "polkit.service")
+    failed = host.run("virtproxy", "doctor", "--only", "daemons", check=False)
+    host.run("systemctl", "unmask", "polkit.service")
+    assert failed.returncode == 3
+    assert "error: polkit: does not answer, and libvirtd cannot do without" in failed.stdout
+
+
 def test_doctor_as_anybody(host: Container) -> None:
     nobody = "setpriv --reuid=nobody --regid=nogroup --clear-groups"
     seen = host.sh(f"{nobody} virtproxy doctor", check=False)

@@ -33,7 +33,9 @@ async def polkit(reactor: Any, view: HostView, limit: float) -> list[Finding]:
     try:
         actions = (await bus.call(new_method_call(authority, "EnumerateActions", "s", ("C",)), limit))[0]
     except BusError as error:
-        return [Finding(ERROR, "polkit", f"{', '.join(names)} ask it, and it does not answer: {error}", _INSTALL)]
+        return [
+            Finding(ERROR, "polkit", f"does not answer, and {', '.join(names)} cannot do without: {error}", _INSTALL)
+        ]
     finally:
         bus.close()
     return _judged({str(action[0]) for action in actions}, names)
@@ -44,7 +46,7 @@ def _judged(actions: set[str], names: list[str]) -> list[Finding]:
     if missing:
         return [Finding(ERROR, "polkit", f"runs, but does not know {', '.join(missing)}: {', '.join(names)} let "
                         "nobody but root in", "apt install libvirt-daemon-system, or virtproxy install")]  # fmt: skip
-    return [Finding(OK, "polkit", f"answers and knows libvirt's actions ({', '.join(names)} ask it)")]
+    return [Finding(OK, "polkit", f"answers and knows libvirt's actions (asked by {', '.join(names)})")]
 
 
 def _asks(view: HostView, name: str) -> bool:

@@ -18,6 +18,7 @@ from virtproxy.daemon.catalogue import ROWS
 # The kernel's flag of a socket that accepts connections (__SO_ACCEPTCON), and the state of a TCP one (TCP_LISTEN).
 _ACCEPTS = 0x10000
 _TCP_LISTEN = "0A"
+_MODULE = "virtproxy.cli.daemons"
 _SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")
 
 
@@ -78,10 +79,19 @@ def process_of(pid: int, proc: str = "/proc") -> Process | None:
     except OSError:
         return None
     python = os.path.basename(words[0]).startswith("python")
-    # A daemon in Python is named by its script, by "-m virtproxy.cli.daemons NAME" or as twistd's plugin.
-    named = [os.path.basename(word) for word in (words[1:6] if python else words[:1])]
-    found = next((word for word in (name, *named) if word in ROWS), None)
+    named = _script(words[1:]) if python else os.path.basename(words[0])
+    found = next((word for word in (name, named) if word in ROWS), None)
     return Process(pid, name, found, python, uid)
+
+
+def _script(words: list[str]) -> str:
+    """The daemon that Python runs: its script, "-m virtproxy.cli.daemons NAME", or a plugin of twistd's."""
+    if _MODULE in words:
+        return next(iter(words[words.index(_MODULE) + 1 :]), "")
+    script = next((os.path.basename(word) for word in words if word.startswith("/")), "")
+    if script.startswith("twistd"):
+        return next((word for word in words if word in ROWS), "")
+    return script
 
 
 def _unix_inodes(proc: str, wanted: set[str]) -> dict[str, set[str]]:
