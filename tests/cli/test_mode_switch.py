@@ -159,8 +159,8 @@ def test_a_dry_run_changes_nothing(
     assert main(["mode", "switch", "modular", "--drivers", "qemu", "--dry-run"]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[0].startswith("systemctl stop libvirtd.service libvirtd{,-ro,-admin,-tls}.socket    # ")
-    assert shown[-2] == "  note  libvirtd listened for TLS clients; to serve them: --remote tls"
-    assert shown[-1].startswith("  note  libvirtd served network, storage too, and nobody does after this")
+    assert shown[-2] == "# libvirtd listened for TLS clients; to serve them: --remote tls"
+    assert shown[-1].startswith("# libvirtd served network, storage too, and nobody does after this")
     assert "systemctl enable virtlogd.socket virtlockd.socket" in shown[2]
     assert not [line for line in shown if "virtnetworkd" in line]
     assert host.calls == []

@@ -155,8 +155,9 @@ def _dry_run(systemctl: Systemctl, options: argparse.Namespace, tell: Narrator) 
     for step, units in pending:
         tell.line(f"systemctl {step.verb} {mode_steps.brief(units)}    # {step.why}")
     if not pending:
-        tell.line("nothing to do: the units are as they should be")
-    _notes(options, view, tell)
+        tell.line("# nothing to do: the units are as they should be")
+    for note in _notes(options, view):
+        tell.line(f"# {note}")
     return 0
 
 
@@ -176,9 +177,9 @@ def _switch(systemctl: Systemctl, options: argparse.Namespace, tell: Narrator) -
     _carry_out(systemctl, steps, tell)
     record.done().save(mode_record.PATH)
     _guests_left(before, tell)
-    _notes(options, view, tell)
-    for one in mode_mixtures.mixtures(mode_view.look(systemctl)):
-        tell.note(f"{one.about}: {one.problem}")
+    found = mode_mixtures.mixtures(mode_view.look(systemctl))
+    for note in (*_notes(options, view), *(f"{one.about}: {one.problem}" for one in found)):
+        tell.note(note)
     return 0
 
 
@@ -245,7 +246,7 @@ def _guests_left(before: set[Guest], tell: Narrator) -> None:
     tell.done(f"guests left alone: {guests.listed(kept)}" if kept else "guests left alone: none runs")
 
 
-def _notes(options: argparse.Namespace, view: HostView, tell: Narrator) -> None:
+def _notes(options: argparse.Namespace, view: HostView) -> Iterator[str]:
     """Say what the switch takes away and does not put back; ``view`` is of before."""
     states = view.units
     leaving = {"modular": MONOLITHIC, "monolithic": PROXY}.get(options.target)
@@ -258,10 +259,10 @@ def _notes(options: argparse.Namespace, view: HostView, tell: Narrator) -> None:
     lost = [each for each in remote if each not in (options.remote or ())]
     if lost:
         what = " and ".join(each.upper() for each in lost)
-        tell.note(f"{leaving} listened for {what} clients; to serve them: --remote {','.join(remote)}")
+        yield f"{leaving} listened for {what} clients; to serve them: --remote {','.join(remote)}"
     if options.target == "modular":
         kept = _drivers(options.drivers, states)
         gone = [one for one in DRIVERS if view.driver(one, boot=False) == "monolithic" and one not in kept]
         if gone:
             names = ", ".join(gone)
-            tell.note(f"libvirtd served {names} too, and nobody does after this: no daemon chosen or installed")
+            yield f"libvirtd served {names} too, and nobody does after this: no daemon chosen or installed"
