@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from virtproxy.cli import trace_calls
 from virtproxy.cli.main import main
 from virtproxy.cli.trace_calls import Calls, Exchange
 from virtproxy.cli.trace_packet import Packet
@@ -151,6 +152,15 @@ def test_streams_are_told_as_a_whole() -> None:
     assert (opened.kind, opened.seconds) == ("call", 1)
     assert (ended.kind, ended.up, ended.down, ended.seconds) == ("stream", 4, 9, 4)
     assert list(calls.unfinished()) == []
+
+
+def test_calls_without_an_answer_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace_calls, "CALLS_MAX", 3)
+    calls = Calls()
+    for client in range(10):
+        one = Packet(client, client, "", True, LOOKUP)
+        assert list(calls.take(one, calls.read(one))) == []
+    assert [left.packet.client for left in calls.unfinished()] == [7, 8, 9]
 
 
 def test_segments_in_any_order_and_twice() -> None:

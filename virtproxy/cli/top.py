@@ -23,7 +23,7 @@ from virtproxy.protocol import admin, insight
 EXAMPLES = """\
 examples:
   virtproxy top                       a table that is drawn anew every 2 seconds; q or Ctrl-C leaves
-  virtproxy top --once                the same, once, without colours
+  virtproxy top --once                the whole table, once
   virtproxy top --once --json         for a script
   virtproxy top --sort client         by client, not by age
   virtproxy top --kill 7              end the connection of client 7

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Calls with their answers, events, and streams as a whole, out of the messages as they passed.
 
-``trace`` prints what comes out. It keeps the calls that wait for an answer, CALLS_MAX of them.
+``trace`` prints what comes out. It keeps the calls that wait for an answer, CALLS_MAX of them, and as many streams.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 from virtproxy.cli.trace_packet import CALLS, REPLIES, Packet, Said, name_of, objects_of, procedure_of, said
 from virtproxy.protocol import keepalive
@@ -17,6 +18,7 @@ from virtproxy.wire.frame import CONTINUE, ERROR, MESSAGE, STREAM, STREAM_HOLE
 CALLS_MAX = 100_000
 # Client, program and serial.
 _Key = tuple[int, int, int]
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -62,9 +64,7 @@ class Calls:
         """Yield what the message, which says that, completes."""
         frame, key = packet.frame, _key(packet)
         if frame.type in CALLS:
-            self._calls[key] = (packet, content)
-            if len(self._calls) > CALLS_MAX:
-                del self._calls[next(iter(self._calls))]
+            _keep(self._calls, key, (packet, content))
         elif frame.type in REPLIES:
             yield self._answered(key, packet, content)
         elif frame.type in (STREAM, STREAM_HOLE):
@@ -84,13 +84,14 @@ class Calls:
             return Exchange("call", reply, result=result)
         procedure = procedure_of(call.frame)
         if procedure is not None and procedure.stream is not None and result.error is None:
-            self._streams[key] = Exchange("stream", reply)
+            _keep(self._streams, key, Exchange("stream", reply))
         return Exchange("call", call, args, result, reply.time - call.time)
 
     def _streamed(self, key: _Key, packet: Packet, content: Said) -> Iterator[Exchange]:
         stream = self._streams.get(key)
         if stream is None:
-            stream = self._streams[key] = Exchange("stream", packet)
+            stream = Exchange("stream", packet)
+            _keep(self._streams, key, stream)
         if packet.frame.type == STREAM and packet.frame.status == CONTINUE:
             if packet.from_client:
                 stream.up += content.data or 0
@@ -137,6 +138,13 @@ class Choice:
     @staticmethod
     def _is_slow(exchange: Exchange, seconds: float) -> bool:
         return exchange.kind != "event" and (exchange.seconds is None or exchange.seconds > seconds)
+
+
+def _keep(kept: dict[_Key, T], key: _Key, value: T) -> None:
+    """Keep one more, and give up the oldest where there are too many: their clients may be long gone."""
+    kept[key] = value
+    if len(kept) > CALLS_MAX:
+        del kept[next(iter(kept))]
 
 
 def _key(packet: Packet) -> _Key:
