@@ -37,7 +37,8 @@ def _mode(view: HostView) -> Iterable[Finding]:
     modes = f"{view.mode(boot=False)} now, {view.mode(boot=True)} after the next boot"
     if view.mode(boot=False) == mode_view.NOTHING:
         names = [name for name, one in view.daemons.items() if one.installed]
-        fix = f"virtproxy mode switch modular, or monolithic (installed: {', '.join(names)})" if names else ""
+        how = "virtproxy mode switch modular, or monolithic" if view.systemd else "start one"
+        fix = f"{how} (installed: {', '.join(names)})" if names else "install one"
         yield Finding(WARNING, "mode", "no daemon of libvirt's family serves this host", fix)
     else:
         yield Finding(OK, "mode", modes)
