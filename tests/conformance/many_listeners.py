@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Many clients that listen and call without a pause: ``python -m tests.conformance.many_listeners URI COUNT``.
+"""Many clients that listen and call without a pause: ``python -m tests.conformance.many_listeners URI COUNT [again]``.
 
 Run in a lab by the tests of restarts. When the file "round-N" appears, every client must hear of a guest that is
 defined and undefined, under the callback id it was given in the beginning; a line of JSON says how that went. The
@@ -34,11 +34,13 @@ async def pause(reactor: Any, seconds: float) -> None:
 
 
 class Listener:
-    """One client: what it heard, and how its calls ended."""
+    """One client: what it heard, and how its calls ended. With `again` it connects anew when it was cut off."""
 
-    def __init__(self, reactor: Any, client: Client) -> None:
+    def __init__(self, reactor: Any, uri: str, again: bool) -> None:
         self.reactor = reactor
-        self.client = client
+        self.uri = uri
+        self.again = again
+        self.client: Client
         self.heard: list[tuple[int, str, int]] = []
         self.ended: Counter[str] = Counter()
         self.calls = 0
@@ -46,10 +48,12 @@ class Listener:
         self.ids: set[int] = set()
         self.done = False
 
-    async def subscribe(self) -> None:
-        """Listen to guests, and to the end of the connection."""
-        await self.client.subscribe(remote.DOMAIN_EVENT_CALLBACK_LIFECYCLE, self._changed)
-        await self.client.subscribe(remote.CONNECT_EVENT_CONNECTION_CLOSED, self._closed)
+    async def open(self) -> None:
+        """Connect, and listen to guests and to the end of the connection."""
+        client = await connect(self.reactor, self.uri)
+        await client.subscribe(remote.DOMAIN_EVENT_CALLBACK_LIFECYCLE, self._changed)
+        await client.subscribe(remote.CONNECT_EVENT_CONNECTION_CLOSED, self._closed)
+        self.client = client
 
     def _changed(self, message: Any) -> None:
         self.ids.add(message.callback_id)
@@ -61,18 +65,41 @@ class Listener:
     async def call_on(self) -> None:
         """Call, and count what becomes of it."""
         while not self.done:
+            if self.again and self.client.closed:
+                await self._open_again()
             self.calls += 1
             try:
                 await self.client.call(remote.CONNECT_NUM_OF_DOMAINS)
                 self.ended["answered"] += 1
             except ConnectionClosed:
-                self.ended["connection lost"] += 1
+                self.ended["cut off"] += 1
+                if not self.again:
+                    return
+            except VirtError as error:
+                self.ended[kind_of(str(error.message))] += 1
+            await pause(self.reactor, PAUSE)
+
+    async def _open_again(self) -> None:
+        """Connect anew; who was let in just before the end is refused, and tries once more."""
+        while True:
+            try:
+                await self.open()
                 return
             except VirtError as error:
-                message = str(error.message)
-                known = message.startswith("internal error: lost the connection to virtqemud")
-                self.ended["refused" if known else message] += 1
-            await pause(self.reactor, PAUSE)
+                self.ended[
+                    f"opening {'cut off' if isinstance(error, ConnectionClosed) else kind_of(str(error.message))}"
+                ] += 1
+                self.calls += 1
+
+
+def kind_of(message: str) -> str:
+    """ "refused" for an error that says what became of the call; else the error itself."""
+    clear = (
+        "internal error: lost the connection to virtqemud",
+        "internal error: the daemon is stopping: the call was not made",
+        "internal error: the daemon stopped before the call was answered; it may still take effect",
+    )
+    return "refused" if message.startswith(clear) else message
 
 
 async def play(listeners: list[Listener], number: int) -> None:
@@ -108,9 +135,9 @@ async def until_answered(one: Listener) -> None:
         try:
             await one.client.call(remote.CONNECT_NUM_OF_DOMAINS)
             return
-        except ConnectionClosed:
-            raise
-        except VirtError:
+        except VirtError as error:
+            if isinstance(error, ConnectionClosed) and not one.again:
+                raise
             await pause(one.reactor, PAUSE)
 
 
@@ -119,10 +146,11 @@ def say(**values: Any) -> None:
     print(json.dumps(values), flush=True)
 
 
-async def converse(reactor: Any, uri: str, many: str) -> None:
+async def converse(reactor: Any, uri: str, many: str, again: str = "") -> None:
     """Rounds, until the end."""
-    listeners = [Listener(reactor, await connect(reactor, uri)) for _ in range(int(many))]
-    await gatherResults([ensureDeferred(one.subscribe()) for one in listeners])
+    listeners = [Listener(reactor, uri, bool(again)) for _ in range(int(many))]
+    for one in listeners:
+        await one.open()
     calling = [ensureDeferred(one.call_on()) for one in listeners]
     for number in count():
         while not Path(f"round-{number}").exists() and not Path("end").exists():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.routing.conftest import clock, daemons, loop, make_proxy, timed_proxy  # noqa: F401 (fixtures)
 from tests.support.daemon_process import DaemonProcess
 
 

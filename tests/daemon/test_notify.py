@@ -82,9 +82,9 @@ def test_the_watchdog_is_fed_twice_as_often_as_it_must_be(place: Path, manager: 
     notifier.ready()
     clock.pump([1.5] * 2)
     assert heard(manager) == [["READY=1", "STATUS=fine"], *[["WATCHDOG=1", "STATUS=fine"]] * 3]
-    notifier.stopping()
+    notifier.stopping(17)
     clock.advance(10)
-    assert heard(manager) == [["STOPPING=1", "STATUS=Ending"]]
+    assert heard(manager) == [["STOPPING=1", "EXTEND_TIMEOUT_USEC=27000000", "STATUS=Ending"]]
     assert clock.getDelayedCalls() == []
 
 

@@ -128,6 +128,7 @@ _OWN = (
     _texts("backend_sockets"),
     Key("backend_reconnect", Type.BOOL, True, 0, 1),
     _uint("backend_reconnect_timeout", 30, 1, 3600),
+    _uint("drain_timeout", 15, 0, 3600),
     _text("metrics_listen", None),
     _texts("metrics_domains"),
     _uint("metrics_domains_interval", 15, 1, 3600),

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from virtproxy import __version__
+from virtproxy.daemon.drain import FAREWELL_SECONDS
 from virtproxy.daemon.idle import IdleExit
 from virtproxy.daemon.notify import Notifier
 from virtproxy.daemon.pidfile import PidFile
@@ -91,11 +92,17 @@ class Lifecycle:
         """End every client, remove the sockets and the pid file."""
         if self.service is None:
             return
-        self._notifier.stopping()
+        self._notifier.stopping(self.service.drain.seconds + FAREWELL_SECONDS)
         self.idle.stop()
         await self.service.stop()
         self._pid_file.release()
         self._log.info("{name} ends", name=self.plan.row.name)
+
+    def hurry(self) -> None:
+        """Told to end while it ends already: wait for nobody."""
+        if self.service is not None:
+            self._log.info("{name} is told to end again: it ends at once", name=self.plan.row.name)
+            self.service.drain.hurry()
 
     def shut_down(self) -> None:
         """An administrator wants the daemon to end."""

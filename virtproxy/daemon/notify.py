@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
+# What the manager grants beyond the time that the end is meant to take, before it kills.
+SPARE_SECONDS = 10.0
+
 
 class Clock(Protocol):
     """What of the reactor is needed."""
@@ -82,12 +85,13 @@ class Notifier:
             if not self._reloads and not self._ending:
                 self.ready()
 
-    def stopping(self) -> None:
-        """The daemon ends."""
+    def stopping(self, seconds: float = 0) -> None:
+        """The daemon ends, and may take so long."""
         self._ending = True
         if self._watchdog is not None and self._watchdog.active():
             self._watchdog.cancel()
-        notify(self._environ, "STOPPING=1\nSTATUS=Ending")
+        usec = int((seconds + SPARE_SECONDS) * 1_000_000)
+        notify(self._environ, f"STOPPING=1\nEXTEND_TIMEOUT_USEC={usec}\nSTATUS=Ending")
 
     def _feed(self) -> None:
         notify(self._environ, f"WATCHDOG=1\nSTATUS={self._status()}")

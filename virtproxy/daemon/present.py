@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class Present(Generic[S]):
     since: int = field(default_factory=lambda: int(time.time()))
     end: Callable[[str], None] = _nothing
     session: S | None = None
+    socket: socket.socket | None = None
 
     @property
     def identity(self) -> Identity:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import gc
 import resource
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from virtproxy.daemon.reactors import ProgramReactor
 
 # Each client needs descriptors for itself and its backends; libvirt's units ask for as many.
 _FILES_MAX = 524288
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def allow_files() -> None:
@@ -31,9 +33,26 @@ def on_hangup(reactor: ProgramReactor, hung_up: Callable[[], None]) -> None:
     signal.signal(signal.SIGHUP, lambda number, frame: reactor.callFromThread(hung_up))
 
 
-def ignore_further_signals() -> None:
-    """The daemon ends, which is soon done, and cannot be told to end twice."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+async def end(reactor: ProgramReactor, stop: Coroutine[Any, Any, None], told_again: Callable[[], None]) -> None:
+    """Await ``stop``; ``told_again`` is called in the reactor's turn if the daemon is told to end once more meanwhile.
+
+    Nothing ends it in another way: it is soon gone.
+    """
+
+    def again(number: int, frame: object) -> None:
+        _ignore_signals()
+        reactor.callFromThread(told_again)
+
+    for number in _ENDING:
+        signal.signal(number, again)
+    try:
+        await stop
+    finally:
+        _ignore_signals()
+
+
+def _ignore_signals() -> None:
+    for number in _ENDING:
         signal.signal(number, signal.SIG_IGN)
 
 

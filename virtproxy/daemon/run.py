@@ -20,7 +20,7 @@ from virtproxy.daemon.failure import ExitCode, StartupError
 from virtproxy.daemon.options import DaemonOptions, options_for
 from virtproxy.daemon.plan import Plan, make_plan
 from virtproxy.daemon.predecessor import wait_for_predecessor
-from virtproxy.daemon.process import allow_files, ignore_further_signals, on_hangup, settle
+from virtproxy.daemon.process import allow_files, end, on_hangup, settle
 from virtproxy.daemon.reactors import VARIABLE, check_name
 
 if TYPE_CHECKING:
@@ -110,5 +110,5 @@ class _Program:
         settle()
 
     def _stop(self) -> Deferred[None]:
-        ignore_further_signals()
-        return Deferred.fromCoroutine(self._lifecycle.stop())
+        ending = end(self._reactor, self._lifecycle.stop(), self._lifecycle.hurry)
+        return Deferred.fromCoroutine(ending)

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from virtproxy.auth.peercred import identity_of_unix
@@ -21,6 +20,7 @@ from virtproxy.daemon.admin import AdminServer
 from virtproxy.daemon.admin_calls import AdminCalls, Life
 from virtproxy.daemon.admin_servers import Server, Servers
 from virtproxy.daemon.clients import Clients
+from virtproxy.daemon.drain import Drain
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
 from virtproxy.daemon.insight import Insight
 from virtproxy.daemon.late import audit_of, certificates_of, measuring_of
@@ -50,9 +50,6 @@ from virtproxy.wire.limits import LOGIN_PACKET_MAX
 
 if TYPE_CHECKING:
     from virtproxy.daemon.log import DaemonLog
-
-# How long clients may take to swallow what is queued for them when the daemon ends.
-FAREWELL_SECONDS = 2.0
 
 
 class Service:
@@ -113,11 +110,12 @@ class Service:
         self._measuring = measuring_of(plan, reactor, self.metrics, self._parts.measurements, self._state())
         # By client number.
         self.present: dict[int, Present[Session]] = {}
-        self._stopping: Deferred[None] | None = None
+        self.drain = Drain(reactor, settings.number("drain_timeout"), self.present, self._nobody_is_left)
         self._policy_file = None if plan.policy is None else policy_file(plan.policy, reactor, self._rules_changed)
         self.workers = workers_of(settings, reactor)
         self.insight = Insight(reactor)
-        self.admin = AdminServer(plan, reactor, life, self._gone)
+        self.admin = AdminServer(plan, reactor, life, self.drain.left)
+        self.drain.others = self.admin.ends
         self.admin.serve(insight.PROGRAM, self.insight.answers())
         if life is not None:
             every = Server(plan.row.server_names[0], self.clients, self.present, self.workers, self.certificates)
@@ -199,7 +197,7 @@ class Service:
         return True
 
     async def stop(self) -> None:
-        """Accept nobody more, remove the sockets and say farewell to every client."""
+        """Accept nobody more, remove the sockets, let clients finish (``drain_timeout``) and say farewell to them."""
         self._stop_listening()
         if self._policy_file is not None:
             self._policy_file.stop()
@@ -207,7 +205,7 @@ class Service:
             self.certificates.stop()
         if self._measuring is not None:
             self._measuring.stop()
-        await self._say_farewell()
+        await self.drain.run()
         self.insight.close()
         self._logins.close()
         if self._polkit is not None:
@@ -217,17 +215,6 @@ class Service:
         # Connections that outlived the farewell still use it; the end of the reactor is theirs too.
         if not self.present:
             self._poller.close()
-
-    async def _say_farewell(self) -> None:
-        if self._nobody_is_left():
-            return
-        self._stopping = Deferred()
-        timeout = self._reactor.callLater(FAREWELL_SECONDS, self._stopping.callback, None)
-        for end in [client.end for client in self.present.values()] + self.admin.ends():
-            end("the daemon stops")
-        await self._stopping
-        if timeout.active():
-            timeout.cancel()
 
     def _accept(self, accept: bool) -> None:
         if accept:
@@ -285,6 +272,7 @@ class Service:
         self._left(number)
 
     def _begin(self, number: int, sock: socket.socket, protocol: StreamProtocol, identity: Identity) -> None:
+        self.present[number].socket = sock
         SocketTransport(self._poller, sock, protocol).start()
         who = identity.describe()
         self._log.debug("client {number} connected: {who}", number=number, who=who, client=Caller(number, identity))
@@ -363,12 +351,7 @@ class Service:
         if client is not None:
             self._log.debug("client {number} is gone", number=number, client=client)
         self.clients.left(number)
-        self._gone()
-
-    def _gone(self) -> None:
-        """A client or an administrator is gone."""
-        if self._stopping is not None and self._nobody_is_left() and not self._stopping.called:
-            self._stopping.callback(None)
+        self.drain.left()
 
     def _nobody_is_left(self) -> bool:
         return not self.present and not self.admin.present

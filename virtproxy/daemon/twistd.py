@@ -97,11 +97,10 @@ class DaemonService(Service):
         """End in order."""
         from twisted.internet.defer import Deferred
 
-        from virtproxy.daemon.process import ignore_further_signals
+        from virtproxy.daemon.process import end
 
         self.running = False
-        ignore_further_signals()
-        return Deferred.fromCoroutine(self._lifecycle.stop())
+        return Deferred.fromCoroutine(end(self._reactor, self._lifecycle.stop(), self._lifecycle.hurry))
 
 
 def _exit(error: StartupError) -> NoReturn:

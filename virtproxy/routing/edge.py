@@ -61,6 +61,12 @@ class Edge:
             self._under_way.cancel()
         self._session.gate.close()
 
+    def break_off(self, error: VirtError) -> None:
+        """Answer what is under way with `error`."""
+        if self._under_way is not None and self.serving is not None:
+            self._session.refuse(self.serving, error)
+            self._under_way.cancel()
+
     # Authentication
 
     def _auth(self, frame: Frame, procedure: Procedure[Any, Any]) -> bool:

@@ -57,6 +57,8 @@ class Session:
         # Packets that went on to a backend.
         self.passed_on = 0
         self._strange_calls = 0
+        # Why no more calls are served, if they are not.
+        self._closing: VirtError | None = None
         self.opening = False
         self.wants_close_event = False
         self._route: Route | None = None
@@ -103,6 +105,8 @@ class Session:
             if self._strange_calls > STRANGE_CALLS_MAX:
                 self.client.close(f"it tried {self._strange_calls} calls without logging in")
             raise refusal
+        if self._closing is not None and procedure.edge != "close":
+            raise self._closing
         if self.opening and procedure.edge != "close":
             self._held.append(frame)
         else:
@@ -116,7 +120,20 @@ class Session:
     def refresh(self) -> None:
         """Who the client is, its URI or the rules changed: what needs thought is worked out anew."""
         self.pipeline.refresh()
-        self._plain = self.pipeline.plain
+        self._plain = self.pipeline.plain if self._closing is None else {}
+
+    def refuse_calls(self, error: VirtError) -> None:
+        """Answer every further call, but a goodbye, with `error`; those that are being served go on."""
+        self._closing = error
+        self.refresh()
+
+    def break_off(self, streams: VirtError, calls: VirtError) -> None:
+        """End all streams and everything that is owed with these errors: the client is about to be closed."""
+        for call, _ in list(self._streams.values()):
+            self.client.send(stream_error(call, streams))
+        self._edge.break_off(calls)
+        self.detach(calls)
+        self.pipeline.abandon(calls)
 
     def refuse(self, call: Frame, refusal: VirtError) -> None:
         """Answer `call` with an error."""
