@@ -21,7 +21,7 @@ from tests.conformance.labs import TESTS, furnished, script
 from tests.conformance.test_backend_lost import wait_for_lines
 from tests.support.lab import BACKEND_SOCKETS, SYSTEM_SOCKETS, Daemon, Lab, first_child, wait_until
 
-pytestmark = [pytest.mark.conformance, pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.conformance, pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(300)]
 
 CLIENTS = 200
 RESTARTS = 10
