@@ -135,6 +135,8 @@ def _follow(options: argparse.Namespace, shown: _Shown) -> None:
         except KeyboardInterrupt:
             # A call whose answer is still to come is no news: it is what `virtproxy top` shows.
             print(file=sys.stderr)
+        finally:
+            live.stop()
 
 
 def choice_of(options: argparse.Namespace) -> Choice:

@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from virtproxy.cli.insight_client import InsightClient
+from virtproxy.cli.output import CommandError
 from virtproxy.cli.trace_packet import Packet, frame_of, is_start
 from virtproxy.protocol import insight
 
@@ -26,16 +28,24 @@ class LivePackets:
         self._client = client
         self._number = number or 0
         self._subjects: dict[int, str] = {}
+        self._trace: int | None = None
         self.dropped = 0
 
     def __iter__(self) -> Iterator[list[Packet]]:
         trace = self._client.call(insight.TRACE_START, insight.TraceStartArgs(self._number, PACKET_BYTES)).trace
+        self._trace = trace
         yield []
         while True:
             batch = self._client.call(insight.TRACE_NEXT, insight.TraceNextArgs(trace))
             self.dropped = batch.dropped
             self._subjects.update({client.number: client.subject for client in batch.clients})
             yield [self._packet(packet) for packet in batch.packets if is_start(packet.data)]
+
+    def stop(self) -> None:
+        """Tell the daemon that nobody looks any more, if it is still there; it would find out by itself, later."""
+        if self._trace is not None:
+            with suppress(CommandError):
+                self._client.call(insight.TRACE_STOP, insight.TraceStopArgs(self._trace))
 
     def _packet(self, packet: insight.TracedPacket) -> Packet:
         subject = self._subjects.get(packet.client, "")
