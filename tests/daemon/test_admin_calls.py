@@ -147,8 +147,8 @@ def test_tls_files_that_cannot_be_used_are_an_error() -> None:
         answer(calls(certificates=bad), admin.SERVER_UPDATE_TLS_FILES, args)
 
 
-def connection(programs: Programs) -> tuple[ServerConnection, Transport]:
-    made = ServerConnection(Clock(), ServerSettings(), lambda client: AdminSession(client, programs, Identity(), 1))
+def connection(programs: Programs, clock: Clock) -> tuple[ServerConnection, Transport]:
+    made = ServerConnection(clock, ServerSettings(), lambda client: AdminSession(client, programs, Identity(), 1))
     transport = Transport()
     made.makeConnection(transport)
     return made, transport
@@ -162,8 +162,9 @@ def test_a_further_program_is_answered_and_its_failure_is_no_news_to_clients() -
     async def seven(args: None) -> admin.ConnectGetLibVersionRet:
         return admin.ConnectGetLibVersionRet(lib_ver=7)
 
-    client, transport = connection({0x77: (program, {ask: seven})})
+    client, transport = connection({0x77: (program, {ask: seven})}, clock := Clock())
     client.dataReceived(bytes(ask.call_frame(1, None).raw) + bytes(broken.call_frame(2, None).raw))
+    clock.advance(1)
     good, bad = transport.frames
     assert ask.decode_ret(good).lib_ver == 7
     assert bad.status == ERROR
@@ -190,13 +191,14 @@ def test_hostile_packets_are_answered_or_end_the_connection(seed: int) -> None:
     life = Life()
     life.log = Log(LogSettings(Level.ERROR), "test", None)
     programs: Programs = {admin.PROGRAM.number: (admin.PROGRAM, calls(life).answers())}
-    mutator = Mutator(Random(seed), packets())
-    client, transport = connection(programs)
+    mutator, clock = Mutator(Random(seed), packets()), Clock()
+    client, transport = connection(programs, clock)
     answered = 0
     for _ in range(2000):
         if client.closed:
-            client, transport = connection(programs)
+            client, transport = connection(programs, clock)
         client.dataReceived(mutator.packet())
+        clock.advance(1)  # the next turn, on a host that is slow
         assert client.in_flight == 0
         assert all(frame.type == REPLY for frame in transport.frames)
         answered += len(transport.frames)
