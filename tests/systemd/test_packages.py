@@ -85,3 +85,24 @@ def test_debians_libvirt_takes_over_from_the_standalone_package(bare: Container,
     assert bare.sh("dpkg -S /usr/bin/virt-ssh-helper") == "libvirt-daemon: /usr/bin/virt-ssh-helper\n"
     assert bare.sh("ls /etc/sasl2/libvirt.conf") == "/etc/sasl2/libvirt.conf\n"
     assert int(bare.sh(ACTIONS)) > 100
+
+
+def test_an_upgrade_starts_again_what_runs_and_keeps_the_sockets(bare: Container, debs: dict[str, Path]) -> None:
+    bare.install("libvirt-clients", *(debs[name] for name in ("python3-virtproxy", "virtproxyd")))
+    bare.sh("systemctl start virtproxyd.socket && echo 'log_level = 2' >>/etc/libvirt/virtproxyd.conf")
+    client = "virsh -c test+unix:///default?socket=/run/libvirt/libvirt-sock list --name"
+    assert bare.sh(client).strip() == "test"
+    entered = "systemctl show -P ActiveEnterTimestampMonotonic virtproxyd.socket"
+    asked = f"systemctl show -P MainPID virtproxyd.service; {entered}"
+    daemon, socket = bare.sh(asked).split()
+    bare.sh(f"""
+        for name in python3-virtproxy virtproxyd; do
+            dpkg-deb -R {debs["virtproxyd"].parent}/"$name"_*.deb "/tmp/$name" &&
+            sed -i 's/0\\.1\\.0-1/0.1.0-2/' "/tmp/$name/DEBIAN/control" && dpkg-deb -b "/tmp/$name" "/tmp/$name.deb"
+        done""")
+    bare.install("/tmp/python3-virtproxy.deb", "/tmp/virtproxyd.deb")
+    assert bare.sh("dpkg-query -W -f '${Version}' virtproxyd") == "0.1.0-2"
+    later, same = bare.sh(asked).split()
+    assert same == socket
+    assert later not in {daemon, "0"}
+    assert bare.sh(f"{client}; tail -n 1 /etc/libvirt/virtproxyd.conf").split() == ["test", "log_level", "=", "2"]
