@@ -15,7 +15,8 @@ from virtproxy.daemon.plan import Plan
 from virtproxy.daemon.sockets import SocketError, check_unix
 
 # libvirt's client gives up after five seconds, ours after thirty.
-WAIT_SECONDS = 10.0
+# Longer than a daemon drains unless its configuration says otherwise.
+WAIT_SECONDS = 20.0
 _INTERVAL = 0.02
 
 
