@@ -21,18 +21,21 @@ fail() { echo "fetch_debian.sh: $*" >&2; exit 1; }
 mkdir -p "$(dirname "$target")"
 exec 9>"$target.lock"
 flock 9
-if [ -e "$target.complete" ]; then
+# What a tree was made of: it is made again when that changes.
+contents="$installed ${fetched[*]}"
+if [ "$(cat "$target.complete" 2>/dev/null)" = "$contents" ]; then
     echo "$target"
     exit 0
 fi
 [ "$(id -u)" = 0 ] || fail "needs root"
 command -v mmdebstrap >/dev/null || fail "needs mmdebstrap (apt-get install mmdebstrap)"
-rm -rf "$target"
+rm -rf "$target" "$target.complete"
 mirror=$(apt-get indextargets --format '$(SITE)' 'Codename: bookworm' 'Component: main' 2>/dev/null | head -n 1)
+[ -n "$mirror" ] || fail "apt has no source of the main component of bookworm"
 mmdebstrap --quiet --variant=minbase --include="$installed" --components=main --skip=cleanup/apt \
     --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
     --customize-hook="chroot \"\$1\" apt-get install -qq -y --download-only ${fetched[*]} >/dev/null" \
     --customize-hook='echo host >"$1/etc/hostname"; rm -f "$1/etc/resolv.conf"' \
-    bookworm "$target" "${mirror:-http://deb.debian.org/debian}" >&2 || fail "cannot make $target"
-touch "$target.complete"
+    bookworm "$target" "$mirror" >&2 || fail "cannot make $target"
+echo "$contents" >"$target.complete"
 echo "$target"
