@@ -10,6 +10,8 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,9 +59,16 @@ def test_json() -> None:
     assert all(command.startswith("virsh -c ") for command in said["commands"])
 
 
-def test_stays_up_until_interrupted_and_leaves_nothing(tmp_path: Path) -> None:
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A directory for temporary files in which the path of a socket is not too long."""
+    with tempfile.TemporaryDirectory(prefix="vp") as name:
+        yield Path(name)
+
+
+def test_stays_up_until_interrupted_and_leaves_nothing(short_path: Path) -> None:
     with subprocess.Popen(
-        [*DEMO, "--port", "0"], env={**ENV, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
+        [*DEMO, "--port", "0"], env={**ENV, "TMPDIR": str(short_path)}, stdout=subprocess.PIPE, text=True
     ) as demo:
         assert demo.stdout is not None
         lines: list[str] = []
@@ -70,7 +79,7 @@ def test_stays_up_until_interrupted_and_leaves_nothing(tmp_path: Path) -> None:
         demo.send_signal(signal.SIGINT)
         assert demo.stdout.read().strip() == "Good-bye."
     assert demo.returncode == 0
-    assert not list(tmp_path.iterdir())
+    assert not list(short_path.iterdir())
     assert not Path(f"/proc/{daemon}").exists()
 
 

@@ -20,6 +20,9 @@ import pytest_twisted
 from twisted.internet import reactor
 
 from tests.support.daemon_process import DaemonProcess, configuration, environment
+from tests.support.sasl import server_of_tests
+from virtproxy.auth.sasl.connection import SaslConnection
+from virtproxy.auth.sasl.server import Server
 from virtproxy.cli import doctor, doctor_files, doctor_settings, doctor_sockets, mode_view
 from virtproxy.cli.doctor_admin import judged, limits
 from virtproxy.cli.doctor_talk import answers
@@ -31,6 +34,12 @@ from virtproxy.cli.systemctl import UnitState
 from virtproxy.daemon.paths import SYSTEM, Places
 
 NOBODY = {name: DaemonView(name, False, False, False) for name in mode_view.look(None).daemons}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def libsasl2() -> None:
+    """It reads its configuration once in a process, and other tests want theirs."""
+    server_of_tests()
 
 
 @pytest.fixture
@@ -177,9 +186,14 @@ def test_tls_without_certificates(config: Path, run_dir: Path, tmp_path: Path) -
     assert {one.fix for one in found if one.level == ERROR} == {"virtproxy pki check"}
 
 
+def ask_for_weather(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SASL is configured for a mechanism that does not exist; libsasl2 reads its file only once in a process."""
+    monkeypatch.setattr(Server, "option", lambda server, name: "weather" if name == "mech_list" else None)
+    monkeypatch.setattr(SaslConnection, "mechanisms", lambda connection: [])
+
+
 def test_what_would_keep_remote_clients_out(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SASL_CONF_PATH", str(tmp_path))
-    (tmp_path / "libvirt.conf").write_text("mech_list: weather\n")
+    ask_for_weather(monkeypatch)
     files = "".join(f'{key}_file = "{tmp_path}/{key}.pem"\n' for key in ("key", "cert", "ca"))
     (config / "virtproxyd.conf").write_text(files)
     (one,) = doctor_settings.remote_faults("virtproxyd", ("tcp",))
@@ -191,8 +205,7 @@ def test_what_would_keep_remote_clients_out(config: Path, tmp_path: Path, monkey
 def test_sasl_that_nobody_could_use(
     config: Path, run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SASL_CONF_PATH", str(tmp_path))
-    (tmp_path / "libvirt.conf").write_text("mech_list: weather\n")
+    ask_for_weather(monkeypatch)
     (config / "virtproxyd.conf").write_text("")
     units = {"virtproxyd-tcp.socket": UnitState("virtproxyd-tcp.socket", "loaded", "active", "enabled")}
     assert [one.level for one in doctor_settings.sasl(running(run_dir, "virtproxyd"))] == [OK]
