@@ -29,9 +29,10 @@ ALLOWED = {
     "auth": {"wire", "protocol", "rpc"},
     "access": {"wire", "protocol", "rpc"},
     "routing": {"wire", "protocol", "rpc", "auth", "access"},
-    "driver": {"wire", "protocol", "rpc", "auth", "access", "routing"},
-    "drivers": {"wire", "protocol", "driver"},
-    "daemon": {"wire", "protocol", "rpc", "auth", "access", "routing", "driver", "drivers"},
+    "documents": {"wire", "protocol"},
+    "driver": {"wire", "protocol", "rpc", "auth", "access", "routing", "documents"},
+    "drivers": {"wire", "protocol", "driver", "documents"},
+    "daemon": {"wire", "protocol", "rpc", "auth", "access", "routing", "documents", "driver", "drivers"},
     "cli": {"wire", "protocol", "rpc", "client", "auth", "access", "routing", "driver", "daemon"},
     "plugins": {"daemon", "cli"},
 }

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from virtproxy.documents.markup import Element
 from virtproxy.driver import remote
 from virtproxy.drivers.test.document import DomainDocument
 from virtproxy.drivers.test.host import CPUS
-from virtproxy.drivers.test.markup import Element
 
 GUEST_TIME = 627319920
 # Memory statistics by tag: what part of the guest's memory they are, where they are not nothing.

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from virtproxy.documents.markup import parse
 from virtproxy.driver import ErrorCode, ErrorDomain, VirtError
-from virtproxy.drivers.test.markup import parse
 
 
 class Thing:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """XML text to a small tree and back, in libvirt's own layout.
 
-The test driver's documents use it. Prefixes stay as they were written, so foreign elements survive.
+Every kind of document is read and written with it. Prefixes stay as they were written, so foreign elements survive.
 A document type declaration is refused: without one there are no entities to expand. It knows nothing
 of what the elements mean.
 """
@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.parsers import expat
 
-from virtproxy.driver import ErrorCode, ErrorDomain, VirtError
+from virtproxy.errors import VirtError
+from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 
 DEPTH_MAX = 128
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;"})
