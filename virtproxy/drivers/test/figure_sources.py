@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from virtproxy.documents.domain import DomainDocument
 from virtproxy.documents.markup import Element
 from virtproxy.driver import remote
-from virtproxy.drivers.test.document import DomainDocument
 from virtproxy.drivers.test.host import CPUS
 
 GUEST_TIME = 627319920

@@ -12,8 +12,8 @@ from enum import IntEnum
 from itertools import count
 from uuid import UUID
 
+from virtproxy.documents.domain import DomainDocument
 from virtproxy.driver import ErrorCode, ErrorDomain, VirtError, remote
-from virtproxy.drivers.test.document import DomainDocument
 
 
 class State(IntEnum):

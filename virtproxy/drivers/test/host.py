@@ -11,9 +11,9 @@ import socket
 import time
 from collections.abc import Callable
 
+from virtproxy.documents.domain import DomainDocument
 from virtproxy.driver import Call, Driver, ErrorCode, ErrorDomain, EventClass, VirtError, implements, remote
 from virtproxy.drivers.test.capabilities import CAPABILITIES, DOMAIN_CAPABILITIES, SYSINFO
-from virtproxy.drivers.test.document import DomainDocument
 from virtproxy.drivers.test.guests import Guests
 from virtproxy.drivers.test.initial import DOMAIN
 

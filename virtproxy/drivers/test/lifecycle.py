@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from virtproxy.documents.domain import DomainDocument
 from virtproxy.driver import Call, ErrorCode, implements, remote
-from virtproxy.drivers.test.document import DomainDocument
 from virtproxy.drivers.test.guests import Guest, State, invalid
 from virtproxy.drivers.test.host import TestHost
 

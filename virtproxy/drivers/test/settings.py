@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from virtproxy.documents.domain import DomainDocument
 from virtproxy.driver import Call, ErrorCode, ErrorDomain, VirtError, implements, remote
-from virtproxy.drivers.test.document import DomainDocument
 from virtproxy.drivers.test.guests import Guest, invalid
 from virtproxy.drivers.test.host import VCPUS_MAX, TestHost
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 from uuid import UUID, uuid4
 
+from virtproxy.documents.domain.layout import DEVICES, ELEMENTS, OS_TYPES, TYPES
 from virtproxy.documents.markup import Element, format_document, parse
-from virtproxy.driver import ErrorCode, ErrorDomain, VirtError
-from virtproxy.drivers.test.layout import DEVICES, ELEMENTS, OS_TYPES, TYPES
+from virtproxy.errors import VirtError
+from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 
 ACTIONS = {"on_poweroff": "destroy", "on_reboot": "restart", "on_crash": "destroy"}
 _DISK_BUSES = {"hd": "ide", "sd": "scsi", "vd": "virtio", "xvd": "xen", "fd": "fdc", "ubd": "uml"}

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The domain's documents: a domain, its snapshots and its checkpoints, as every hypervisor driver shares them.
+
+Import from here: the modules below are its own affair.
+"""
+
+from __future__ import annotations
+
+from virtproxy.documents.domain.model import DomainDocument
+
+__all__ = ["DomainDocument"]
