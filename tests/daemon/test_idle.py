@@ -144,6 +144,48 @@ def test_who_waits_is_not_left(place: Path) -> None:
     assert list(place.iterdir()) == []
 
 
+def test_who_connects_after_the_last_look_is_served_too(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    accepted: list[socket.socket] = []
+    listeners, _ = listening(place / "sock", accepted)
+    with socket.socket(socket.AF_UNIX) as late, socket.socket(socket.AF_UNIX) as later:
+
+        def look(self: Listeners) -> bool:
+            if (place / "sock.leaving").exists():  # as who had found the file before it was hidden
+                late.connect(str(place / "sock.leaving"))
+            return False
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Listeners, "_anybody_waits", look)
+            assert not listeners.leave()
+        with accepted.pop() as served:
+            served.sendall(b"!")
+            assert late.recv(1) == b"!"
+        assert [path.name for path in place.iterdir()] == ["sock"]
+        later.connect(str(place / "sock"))
+        assert not listeners.leave()
+    listeners.close()
+    assert list(place.iterdir()) == []
+
+
+def test_a_socket_whose_place_is_taken_is_left_to_who_took_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    accepted: list[socket.socket] = []
+    listeners, _ = listening(place / "sock", accepted)
+    with socket.socket(socket.AF_UNIX) as late, socket.socket(socket.AF_UNIX) as successor:
+
+        def look(self: Listeners) -> bool:
+            if (place / "sock.leaving").exists():
+                late.connect(str(place / "sock.leaving"))
+                successor.bind(str(place / "sock"))
+                successor.listen()
+            return False
+
+        monkeypatch.setattr(Listeners, "_anybody_waits", look)
+        assert not listeners.leave()
+        accepted.pop().close()
+        assert listeners.leave()
+        assert [path.name for path in place.iterdir()] == ["sock"]
+
+
 def test_a_socket_of_somebody_else_stays(place: Path) -> None:
     listeners, _ = listening(place / "sock", [])
     (place / "sock").unlink()
@@ -172,7 +214,12 @@ class Hammer(threading.Thread):
                     if error.errno not in {errno.ENOENT, errno.ECONNREFUSED}:
                         self.lost.append(error)
                     return
-                if client.recv(1) != b"!":
+                try:
+                    answer = client.recv(1)
+                except OSError as error:
+                    self.lost.append(error)
+                    return
+                if answer != b"!":
                     self.lost.append("connected and dropped")
                     return
                 self.served += 1

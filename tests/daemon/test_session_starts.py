@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -144,7 +145,11 @@ async def test_a_connection_that_nobody_wants_any_more_is_closed(place: Path) ->
     with socket.create_server(path, family=socket.AF_UNIX) as listener:
         ensureDeferred(starts.start("qemu", path)).addErrback(lambda failure: failure.trap(CancelledError)).cancel()
         with await starts.start("qemu", path):
-            gone, _ = listener.accept()
-            stays, _ = listener.accept()
-        with gone, stays:
-            assert (gone.recv(1), stays.recv(1)) == (b"", b"")
+            # The thread of the first may not have begun when it was cancelled: then only one has come.
+            listener.settimeout(1)
+            came = [listener.accept()[0]]
+            with contextlib.suppress(TimeoutError):
+                came.append(listener.accept()[0])
+        for sock in came:
+            with sock:
+                assert sock.recv(1) == b""

@@ -10,9 +10,11 @@ import select
 import socket
 from collections.abc import Callable, Iterable
 
+from twisted.logger import Logger
+
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
 from virtproxy.daemon.queued import queued
-from virtproxy.daemon.sockets import OpenSocket, adopt, open_inet, open_unix
+from virtproxy.daemon.sockets import OpenSocket, SocketError, adopt, open_inet, open_unix
 from virtproxy.rpc.acceptor import Acceptor
 from virtproxy.rpc.reactor import StreamReactor
 
@@ -22,6 +24,8 @@ Accepted = Callable[[socket.socket, object, UnixEndpoint | InetEndpoint], None]
 
 class Listeners:
     """Every listening socket of a daemon; ``backlog`` is how many clients may wait in each."""
+
+    _log = Logger()
 
     def __init__(self, reactor: StreamReactor, backlog: int, accepted: Accepted) -> None:
         self._reactor = reactor
@@ -77,8 +81,9 @@ class Listeners:
         """Stop listening, as ``close`` does, unless a client waits to be accepted; False if one does.
 
         ``others`` are left with these, all or none. Who comes while this is done is not lost: the files of UNIX sockets
-        are hidden first, so that nobody more can connect, and only then is looked whether somebody has. Sockets that a
-        service manager gave stay in its hands, with who waits there.
+        are hidden first, so that nobody more finds them, and only then is looked whether somebody has; who had found
+        one before, and connects after the look, is accepted, and the socket made anew. Sockets that a service manager
+        gave stay in its hands, with who waits there.
         """
         every = (self, *others)
         if any(listeners._anybody_waits() for listeners in every):
@@ -88,9 +93,37 @@ class Listeners:
             for opened in hidden:
                 opened.show()
             return False
+        late = [serve for listeners in every for serve in listeners._shut()]
         for listeners in every:
-            listeners.close()
-        return True
+            if late:
+                listeners._reopen()
+            else:
+                listeners.close()
+        for serve in late:
+            serve()
+        return not late
+
+    def _shut(self) -> list[Callable[[], None]]:
+        """Refuse everybody at the UNIX sockets made here; what serves those who were too early for that."""
+        shut = [acceptor for opened, acceptor in zip(self._open, self._acceptors, strict=True) if opened.shut()]
+        return [serve for acceptor in shut for serve in acceptor.take_waiting()]
+
+    def _reopen(self) -> None:
+        """Make sockets anew that were shut; one whose place somebody else took meanwhile is left to them."""
+        before = list(zip(self._open, self._acceptors, strict=True))
+        self._open, self._acceptors = [], []
+        for opened, acceptor in before:
+            if opened.inode is None:
+                self._open.append(opened)
+                self._acceptors.append(acceptor)
+                continue
+            acceptor.pause()
+            opened.remove()
+            try:
+                self._open_one(opened.endpoint)
+            except SocketError as error:
+                self._log.warn("{error}", error=error)
+        self.resume()
 
     def _anybody_waits(self) -> bool:
         poll = select.poll()

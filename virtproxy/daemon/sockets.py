@@ -53,6 +53,15 @@ class OpenSocket:
         """Let clients connect again after ``hide``."""
         return isinstance(self.endpoint, UnixEndpoint) and self._move(_hidden(self.endpoint.path), self.endpoint.path)
 
+    def shut(self) -> bool:
+        """Refuse whoever still finds the socket, for good; False if it is no socket that was made here.
+
+        Who is waiting by then can be accepted: Linux refuses at a listening socket that is shut down for reading.
+        """
+        if self.inode is not None:
+            self.socket.shutdown(socket.SHUT_RD)
+        return self.inode is not None
+
     def _move(self, source: str, target: str) -> bool:
         if not self._made(source):
             return False

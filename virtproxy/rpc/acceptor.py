@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable
+from functools import partial
 
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.logger import Logger
@@ -74,6 +75,16 @@ class Acceptor:
                 self._refused(failure)
                 return
             self._accepted(client, address)
+
+    def take_waiting(self) -> list[Callable[[], None]]:
+        """Accept everybody who waits, for a socket about to be closed; each is served when its function is called."""
+        waiting: list[Callable[[], None]] = []
+        while True:
+            try:
+                client, address = self._sock.accept()
+            except OSError:
+                return waiting
+            waiting.append(partial(self._accepted, client, address))
 
     def _refused(self, failure: OSError) -> None:
         self._log.warn("cannot accept a client: {failure}", failure=failure)

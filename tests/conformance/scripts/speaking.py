@@ -83,10 +83,17 @@ def run_loop() -> None:
 
 
 def tell_events(label: str, last: str) -> None:
-    """Prints what events came, once the last one has."""
+    """Prints what events came, once the last one has.
+
+    Of refreshes only the first is told: a pool is refreshed in the background too, as often as there is time for it.
+    """
     wait_for(lambda: any(last in event for event in events), last)
     time.sleep(0.2)
-    say(label, len(events))
+    kept: list[str] = []
     for event in events:
+        if not event.startswith("refresh") or event not in kept:
+            kept.append(event)
+    say(label, len(kept))
+    for event in kept:
         say("  ", event)
     events.clear()
