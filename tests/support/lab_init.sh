@@ -13,7 +13,7 @@ tree=${3:-}
 mount --make-rprivate /
 umount -R -l /sys
 mount -t sysfs sysfs /sys
-for path in /run /etc/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt; do
+for path in /run /etc/libvirt /etc/pki /var/lib/libvirt /var/cache/libvirt /var/log/libvirt; do
     mkdir -p "$path"
     mount -t tmpfs -o mode=755 lab "$path"
 done
