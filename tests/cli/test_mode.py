@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.systemctl import ScriptedSystemctl
-from virtproxy.cli import mode_mixtures, mode_view, systemctl
+from virtproxy.cli import mode, mode_mixtures, mode_view, systemctl
 from virtproxy.cli.main import main
 from virtproxy.cli.mode_units import all_units, local_sockets, remote_sockets, service
 from virtproxy.cli.mode_view import HostView, Place
 from virtproxy.cli.systemctl import Systemctl
+from virtproxy.daemon.paths import SYSTEM
 
 
 @pytest.fixture
@@ -151,6 +153,25 @@ def test_for_people_and_for_scripts(
     assert ["qemu", "libvirtd", "libvirtd"] in [line.split() for line in lines]
     units.install("virtqemud.socket", active="active", file="enabled")
     assert main(["mode"]) == 3
+
+
+def test_drivers_that_virtproxyd_finds_elsewhere(
+    units: ScriptedSystemctl, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    units.install(*all_units("virtproxyd"), active="active", file="enabled")
+    monkeypatch.setenv("PATH", f"{units.directory}:/usr/bin:/bin")
+    monkeypatch.setattr(systemctl, "BOOTED", str(units.directory))
+    monkeypatch.setattr(mode_view, "Place", lambda: Place(str(units.directory), modules=()))
+    monkeypatch.setattr(mode, "SYSTEM", replace(SYSTEM, config_dir=str(tmp_path)))
+    config = tmp_path / "virtproxyd.conf"
+    config.write_text('backend_sockets = ["qemu=/run/behind/libvirt-sock"]\n')
+    assert main(["mode", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["backend_sockets"] == {"qemu": "/run/behind/libvirt-sock"}
+    assert main(["mode"]) == 0
+    assert "virtproxyd passes it on to /run/behind/libvirt-sock (backend_sockets)" in capsys.readouterr().out
+    config.write_text("backend_sockets = nonsense\n")
+    assert main(["mode", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["backend_sockets"] == {}
 
 
 def test_systemd_that_does_not_answer_is_a_sentence(

@@ -17,7 +17,11 @@ from virtproxy.cli.mode_units import MONOLITHIC, PROXY, REMOTE, daemon
 from virtproxy.cli.mode_view import HostView
 from virtproxy.cli.output import BOLD, paint
 from virtproxy.cli.systemctl import Systemctl
-from virtproxy.daemon.catalogue import DRIVERS
+from virtproxy.daemon.catalogue import DRIVERS, ROWS
+from virtproxy.daemon.endpoints import backend_sockets
+from virtproxy.daemon.failure import StartupError
+from virtproxy.daemon.paths import SYSTEM
+from virtproxy.daemon.settings import load
 
 EXAMPLES = """\
 examples:
@@ -91,17 +95,21 @@ def _object(view: HostView, found: list[Finding]) -> dict[str, object]:
             driver: {"now": view.driver(driver, boot=False), "boot": view.driver(driver, boot=True)}
             for driver in DRIVERS
         },
+        "backend_sockets": _behind(view),
         "daemons": {name: asdict(one) for name, one in view.daemons.items() if one.installed or one.now},
         "findings": [asdict(one) for one in found],
     }
 
 
 def _show(view: HostView, found: list[Finding]) -> None:
-    drivers = view.drivers()
+    behind = _behind(view)
+    drivers = [driver for driver in DRIVERS if driver in behind or driver in view.drivers()]
     print(paint(f"{'':12}{'now':16}after the next boot", BOLD, sys.stdout))
     print(f"{'mode':12}{view.mode(boot=False):16}{view.mode(boot=True)}")
     for driver in drivers:
         print(f"{driver:12}{_who(view, driver, boot=False):16}{_who(view, driver, boot=True)}")
+        if driver in behind:
+            print(f"{'':12}virtproxyd passes it on to {behind[driver]} (backend_sockets)")
     print(f"{'remote':12}{_remote(view, boot=False):16}{_remote(view, boot=True)}")
     absent = [driver for driver in DRIVERS if driver not in drivers]
     if absent:
@@ -109,6 +117,20 @@ def _show(view: HostView, found: list[Finding]) -> None:
     if not view.systemd:
         print("systemd does not run this host: what the next boot starts is not known here")
     findings.show(found)
+
+
+def _behind(view: HostView) -> dict[str, str]:
+    """The sockets that virtproxyd, where it is in use, was told to find drivers at, other than the usual ones."""
+    proxy = view.daemons[PROXY]
+    if not proxy.now and not proxy.boot:
+        return {}
+    usual = SYSTEM.backend_sockets()
+    try:
+        settings = load(ROWS[PROXY], SYSTEM.config_file(ROWS[PROXY]), required=False)
+        named = backend_sockets(settings, SYSTEM)
+    except StartupError:  # which virtproxy doctor tells
+        return {}
+    return {driver: path for driver, path in named.items() if driver in DRIVERS and path != usual[driver]}
 
 
 def _who(view: HostView, driver: str, *, boot: bool) -> str:
