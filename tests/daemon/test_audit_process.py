@@ -267,6 +267,28 @@ def test_clients_that_are_turned_away_are_recorded(place: Path) -> None:
     assert record["address"].startswith("127.0.0.1") and record["reason"]
 
 
+@pytest.mark.programs("virt-admin")
+def test_what_administrators_do_is_recorded(place: Path) -> None:
+    log = place / "audit.jsonl"
+    daemon = started(place, f'audit_file = "{log}"\naudit_record = "denials"\n')
+    uri = f"libvirtd:///session?socket={place}/libvirt-admin-sock"
+    for command in ("server-list", "server-clients-set virtproxyd --max-clients 77", "client-disconnect virtproxyd 9",
+                    "daemon-log-filters 1:rpc", "daemon-log-filters 9:x"):  # fmt: skip
+        subprocess.run(["virt-admin", "-c", uri, *command.split()], capture_output=True)
+    assert daemon.stop() == 0
+    found = [record for record in recorded(log) if record["event"] == "admin"]
+    assert [(one["procedure"], one["result"]) for one in found] == [
+        ("SERVER_SET_CLIENT_LIMITS", "ok"),
+        ("CONNECT_SET_LOGGING_FILTERS", "ok"),
+        ("CONNECT_SET_LOGGING_FILTERS", "error"),
+    ]
+    assert found[0]["uid"] == os.getuid() and found[0]["pid"] > 0
+    assert found[0]["args"]["params"] == [{"nclients_max": 77}]
+    assert found[1]["args"]["filters"] == "1:rpc"
+    assert "9:x" in found[2]["error"]["message"]
+    assert verdict(log).broken is None
+
+
 def mistake(place: Path, text: str) -> tuple[int, str]:
     daemon = DaemonProcess(place, ["-f", str(configuration(place, text)), "-p", str(place / "d.pid")])
     code = daemon.process.wait(15)

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from virtproxy.auth.peercred import identity_of_unix
 from virtproxy.daemon.admin_calls import Life
 from virtproxy.daemon.admin_servers import Server
-from virtproxy.daemon.admin_session import AdminSession, Answer
+from virtproxy.daemon.admin_session import AdminSession, Answer, Witness, nobody
 from virtproxy.daemon.clients import Clients
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
 from virtproxy.daemon.listeners import Listeners
@@ -57,6 +57,8 @@ class AdminServer:
             plan.row.server_names[1], self.clients, self.present, workers_of(settings, reactor, "admin_")
         )
         self._gone = gone
+        # Of what administrators do.
+        self.witness: Witness = nobody
 
     def serve(self, program: Program, answers: Mapping[Procedure[Any, Any], Answer]) -> None:
         """Speak ``program`` too, with a function for each of its procedures. ValueError if its number is taken."""
@@ -105,7 +107,7 @@ class AdminServer:
 
     def _begin(self, number: int, sock: socket.socket, identity: Identity) -> None:
         def session(client: ServerConnection) -> AdminSession:
-            present.session = AdminSession(client, self._programs, identity, number)
+            present.session = AdminSession(client, self._programs, identity, number, self.witness)
             return present.session
 
         connection = ServerConnection(self._reactor, self._settings, session, lambda client: self._left(number))

@@ -29,6 +29,12 @@ from virtproxy.wire.framer import Sink
 Answer = Callable[[Any], Awaitable[Any]]
 # What the admin socket speaks: by program number, the declaration and who answers each procedure.
 Programs = Mapping[int, tuple[Program, Mapping[Procedure[Any, Any], Answer]]]
+# Is told of each answered call: number and identity of the client, procedure, arguments, and the error if any.
+Witness = Callable[[int, Identity, Procedure[Any, Any], Any, VirtError | None], None]
+
+
+def nobody(number: int, who: Identity, procedure: Procedure[Any, Any], args: Any, error: VirtError | None) -> None:
+    """The witness of a daemon that keeps no audit."""
 
 
 class AdminSession:
@@ -36,7 +42,9 @@ class AdminSession:
 
     _log = Logger()
 
-    def __init__(self, client: ServerConnection, programs: Programs, identity: Identity, number: int) -> None:
+    def __init__(
+        self, client: ServerConnection, programs: Programs, identity: Identity, number: int, witness: Witness = nobody
+    ) -> None:
         self.client = client
         self.identity = identity
         self.number = number
@@ -45,6 +53,7 @@ class AdminSession:
         # Every call is of use to somebody.
         self.passed_on = 0
         self._programs = programs
+        self._witness = witness
         self._under_way: set[Deferred[None]] = set()
 
     def call(self, frame: Frame) -> None:
@@ -62,7 +71,12 @@ class AdminSession:
             args = procedure.decode_args(frame)
         except WireError as failure:
             raise errors.rpc(f"Unable to decode message payload: {failure}") from None
-        result = await answer(args)
+        try:
+            result = await answer(args)
+        except VirtError as error:
+            self._witness(self.number, self.identity, procedure, args, error)
+            raise
+        self._witness(self.number, self.identity, procedure, args, None)
         try:
             reply = procedure.reply_frame(frame.serial, result)
         except (WireError, ValueError) as failure:

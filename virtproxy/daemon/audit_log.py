@@ -22,10 +22,13 @@ from virtproxy.access.audit.chain import Seal
 from virtproxy.access.audit.logfile import LogFile, NotALog
 from virtproxy.access.audit.recorder import Recorder, Rotation
 from virtproxy.access.audit.reserve import give_back
+from virtproxy.daemon.audit_admin import is_recorded, record_of
 from virtproxy.daemon.audit_journal import Anchors, JournalTee
 from virtproxy.daemon.audit_settings import AuditSettings
 from virtproxy.daemon.failure import ExitCode, StartupError, reason
 from virtproxy.errors import VirtError
+from virtproxy.identity import Identity
+from virtproxy.protocol.schema import Procedure
 from virtproxy.routing.rules.audit import AuditRules, AuditStage
 from virtproxy.routing.session import Session
 from virtproxy.routing.stages import StageMaker
@@ -120,6 +123,13 @@ class AuditLog:
                 ("certificate", certificate),
             )
             self.recorder.event("refused", *where, ("decision", "denied"), ("reason", why))
+
+    def administered(
+        self, number: int, who: Identity, procedure: Procedure[Any, Any], args: Any, error: VirtError | None
+    ) -> None:
+        """An administrator made a call; `error` is what it was answered with, None if it was done."""
+        if self._settings.recorded != "none" and is_recorded(procedure):
+            self.recorder.event("admin", *record_of(number, who, procedure, args, error))
 
     def reload(self) -> None:
         """The administrator asked for it, perhaps after renaming the file."""

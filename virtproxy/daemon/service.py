@@ -116,6 +116,8 @@ class Service:
         self.insight = Insight(reactor)
         self.admin = AdminServer(plan, reactor, life, self.drain.left)
         self.drain.others = self.admin.ends
+        if self.audit is not None:
+            self.admin.witness = self.audit.administered
         self.admin.serve(insight.PROGRAM, self.insight.answers())
         if life is not None:
             every = Server(plan.row.server_names[0], self.clients, self.present, self.workers, self.certificates)
