@@ -14,9 +14,19 @@ other exception is logged and answered as an internal error.
 
 from __future__ import annotations
 
+from virtproxy.driver import enums, kinds
 from virtproxy.driver.base import Driver, implements
 from virtproxy.driver.call import Call
+from virtproxy.driver.definitions import Definitions, StatusFiles, Stored, system_error
 from virtproxy.driver.events import EventClass
+from virtproxy.driver.jobs import Job, Work
+from virtproxy.driver.kinds import Kind
+from virtproxy.driver.objects import Objects
+from virtproxy.driver.params import Params, Type, param, values_of
+from virtproxy.driver.place import Peer, Place
+from virtproxy.driver.programs import Finished, run_program
+from virtproxy.driver.stream import Stream
+from virtproxy.driver.stream_files import Hole
 from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
 from virtproxy.protocol import lxc, qemu, remote
@@ -24,14 +34,34 @@ from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 
 __all__ = [
     "Call",
+    "Definitions",
     "Driver",
     "ErrorCode",
     "ErrorDomain",
     "EventClass",
+    "Finished",
+    "Hole",
     "Identity",
+    "Job",
+    "Kind",
+    "Objects",
+    "Params",
+    "Peer",
+    "Place",
+    "StatusFiles",
+    "Stored",
+    "Stream",
+    "Type",
     "VirtError",
+    "Work",
+    "enums",
     "implements",
+    "kinds",
     "lxc",
+    "param",
     "qemu",
     "remote",
+    "run_program",
+    "system_error",
+    "values_of",
 ]

@@ -23,6 +23,7 @@ from virtproxy.driver.base import Driver
 from virtproxy.driver.call import Call
 from virtproxy.driver.events import EventKind, Registrations
 from virtproxy.driver.lists import check_room, fitted
+from virtproxy.driver.local_streams import Streams
 from virtproxy.driver.registration import REGISTERS, SERVED
 from virtproxy.errors import VirtError, internal, no_support, rpc
 from virtproxy.identity import Identity
@@ -68,9 +69,13 @@ class LocalBackend:
         self._closed = False
         # What the calls that are given up are answered with.
         self._leaving: VirtError | None = None
+        self._streams = Streams(self)
+        self._calls: set[Call] = set()
 
     def join(self) -> None:
         """Become one of the driver's clients; VirtError if it does not serve the URI."""
+        if self._joined:
+            return
         self.driver.check_uri(self.uri)
         self.driver.subscribers.join(self._event)
         self._joined = True
@@ -92,8 +97,10 @@ class LocalBackend:
         yield from reversed(self._running.values())
 
     async def open(self) -> None:
-        """The same as `join`, for a session."""
-        self.join()
+        """Start the driver if nobody has, and join it. VirtError."""
+        await self.driver.ready()
+        if not self._closed:
+            self.join()
 
     async def set_identity(self, identity: Identity) -> None:
         """The client speaks for `identity` from now on."""
@@ -109,15 +116,17 @@ class LocalBackend:
             running.addBoth(self._ended, running)
 
     def stream(self, frame: Frame) -> None:
-        """Drop a packet: no stream is open here."""
+        """Take a packet of a stream; one of no stream is dropped."""
+        self._streams.take(frame)
 
     def passage(self, head: Frame) -> Sink | None:
         """Take every packet whole."""
         return None
 
     def pause(self) -> None:
-        """Hold events back until `resume`; replies are bounded by the calls that may be in flight."""
+        """Hold events and streams back until `resume`; replies are bounded by the calls that may be in flight."""
         self._paused = True
+        self._streams.pause()
 
     def resume(self) -> None:
         """Let go what waited."""
@@ -126,6 +135,8 @@ class LocalBackend:
             frame = self._waiting.popleft()
             self._waiting_size -= len(frame.raw)
             self.client.send(frame)
+        if not self._paused:
+            self._streams.resume()
 
     def close(self, error: VirtError | None = None) -> None:
         """Forget the client: cancel its calls, answered with `error` if there is one, and drop its registrations."""
@@ -134,6 +145,9 @@ class LocalBackend:
         self._closed = True
         self._leaving = error
         self._waiting.clear()
+        for call in self._calls:
+            call.cancelled = True
+        self._streams.close(error)
         for running in list(self._running):
             running.cancel()
         if self._joined:
@@ -155,6 +169,7 @@ class LocalBackend:
             reply = self._error(frame, internal(detail, self.driver.error_domain))
         if not self._closed:
             self.client.reply(reply, frame)
+            self._streams.answered(frame, reply)
         elif self._leaving is not None:
             self.client.reply(self._error(frame, self._leaving), frame)
 
@@ -175,9 +190,13 @@ class LocalBackend:
                 os.close(fd)
             raise error if isinstance(error, VirtError) else rpc(f"Unable to decode message payload: {error}") from None
         call = self._new_call(procedure, args, frame)
+        self._calls.add(call)
         try:
+            if not self._joined:
+                await self.open()
             ret = await self._invoke(call, args)
         finally:
+            self._calls.discard(call)
             call.close_fds()
         try:
             return procedure.reply_frame(frame.serial, fitted(procedure, args, ret))
@@ -210,6 +229,7 @@ class LocalBackend:
             uri=self.uri,
             access=self.access,
             fds=frame.fds,
+            stream=None if procedure.stream is None else self._streams.new(procedure, frame, args),
         )
 
     def _error(self, frame: Frame, error: VirtError) -> Frame:

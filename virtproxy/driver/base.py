@@ -11,8 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, ClassVar, TypeVar
 
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
 from virtproxy.driver.call import Call
 from virtproxy.driver.events import EventClass, Subscribers
+from virtproxy.driver.place import NOWHERE, Place
 from virtproxy.errors import no_connect
 from virtproxy.protocol.errors import ErrorDomain
 from virtproxy.protocol.schema import Procedure
@@ -60,8 +64,44 @@ class Driver:
         super().__init_subclass__(**rest)
         cls.methods = dict(_procedure_table(cls))
 
-    def __init__(self) -> None:
+    def __init__(self, place: Place | None = None) -> None:
+        self.place = NOWHERE if place is None else place
         self.subscribers = Subscribers()
+        self._is_ready = False
+        self._awaiting: list[Deferred[None]] = []
+
+    # Its life, which the daemon leads
+
+    async def start(self) -> None:
+        """Read what is on disk, attach to what runs, start what starts by itself. Called once, before any client."""
+
+    async def stop(self) -> None:
+        """The daemon ends: finish or give up what is under way, and close what is open. Guests go on."""
+
+    async def reload(self) -> None:
+        """The administrator asks to read the configuration again (SIGHUP)."""
+
+    def busy(self) -> int:
+        """How much of it keeps a daemon from ending when idle: guests that run, work under way."""
+        return 0
+
+    async def ready(self) -> None:
+        """Start it if nobody has; all who ask meanwhile wait. Raises what `start` raises: the next one tries again."""
+        if self._is_ready:
+            return
+        waiting: Deferred[None] = Deferred()
+        self._awaiting.append(waiting)
+        if len(self._awaiting) == 1:
+            Deferred.fromCoroutine(self.start()).addBoth(self._started)
+        await waiting
+
+    def _started(self, result: Any) -> None:
+        self._is_ready = not isinstance(result, Failure)
+        waiting, self._awaiting = self._awaiting, []
+        for one in waiting:
+            one.callback(result)
+
+    # What it serves
 
     def method(self, procedure: Procedure[Any, Any]) -> Callable[[Call, Any], Coroutine[Any, Any, Any]] | None:
         """The bound method that serves `procedure`, or None if the driver has none."""

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from virtproxy.access.decision import Access
 from virtproxy.access.rules import Rule, rules_of
+from virtproxy.driver.stream import Stream
 from virtproxy.errors import VirtError, access_denied, internal
 from virtproxy.identity import Identity
 from virtproxy.protocol.errors import ErrorCode, ErrorDomain
@@ -25,8 +26,8 @@ class Call:
     """The circumstances of one call."""
 
     __slots__ = (
-        "_authorized", "_filtered", "access", "args", "driver", "error_domain", "fds", "identity", "procedure",
-        "readonly", "uri",
+        "_authorized", "_filtered", "_stream", "access", "args", "cancelled", "driver", "error_domain", "fds",
+        "identity", "procedure", "readonly", "uri",
     )  # fmt: skip
 
     def __init__(
@@ -41,6 +42,7 @@ class Call:
         uri: str,
         access: Access,
         fds: tuple[int, ...] = (),
+        stream: Stream | None = None,
     ) -> None:
         self.procedure = procedure
         self.args = args
@@ -51,8 +53,18 @@ class Call:
         self.uri = uri
         self.access = access
         self.fds = fds
+        # The client left, or the daemon ends: for threads, which cannot be cancelled.
+        self.cancelled = False
+        self._stream = stream
         self._authorized = False
         self._filtered = False
+
+    @property
+    def stream(self) -> Stream:
+        """The stream that the call opens; RuntimeError for a procedure that is declared without one."""
+        if self._stream is None:
+            raise RuntimeError(f"{self.procedure.name} has no stream")
+        return self._stream
 
     def authorize(self, subject: object) -> None:
         """Raise VirtError ACCESS_DENIED unless the caller has what the procedure's acl asks for on `subject`."""
@@ -80,6 +92,8 @@ class Call:
             raise self._unchecked("authorize")
         if self.procedure.aclfilter and not self._filtered:
             raise self._unchecked("visible")
+        if self._stream is not None and self._stream.work is None:
+            raise self._unchecked("stream.serve")
 
     def check_flags(self, flags: int, *allowed: int) -> None:
         """Raise VirtError INVALID_ARG if `flags` has a bit that is in none of `allowed`."""

@@ -16,13 +16,14 @@ from twisted.internet.defer import Deferred
 from virtproxy.access.decision import Access, EveryoneMay
 from virtproxy.driver.backend import PROGRAMS, LocalBackend
 from virtproxy.driver.base import Driver
+from virtproxy.driver.harness_stream import HarnessStream
 from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
 from virtproxy.protocol.schema import Procedure, decode_error
 from virtproxy.routing.backend import Backend
 from virtproxy.wire.codec import Struct
-from virtproxy.wire.frame import CALL, ERROR, Frame, pack
-from virtproxy.wire.framer import Piece
+from virtproxy.wire.frame import CALL, ERROR, STREAM, STREAM_HOLE, Frame, pack
+from virtproxy.wire.framer import Framer, Piece
 
 A = TypeVar("A", bound=Struct | None)
 R = TypeVar("R", bound=Struct | None)
@@ -42,6 +43,9 @@ class DriverHarness:
     ) -> None:
         self.events: list[tuple[Procedure[Any, Any], Any]] = []
         self.lost: list[VirtError] = []
+        # The client's ends of streams by serial, and whether a driver asked that the client send no more.
+        self.streams: dict[int, HarnessStream] = {}
+        self.full = False
         self._serials = count(1)
         self._waiting: dict[int, Deferred[Frame]] = {}
         who = identity or Identity(uid=os.getuid(), pid=os.getpid())
@@ -55,6 +59,16 @@ class DriverHarness:
         if frame.status == ERROR:
             raise VirtError.from_net(decode_error(frame))
         return procedure.decode_ret(frame)
+
+    async def open(self, procedure: Procedure[A, R], args: A) -> tuple[R, HarnessStream]:
+        """Make a call that opens a stream; return its result and the client's end of the stream."""
+        frame = procedure.call_frame(next(self._serials), args)
+        stream = self.streams[frame.serial] = HarnessStream(self.backend, procedure, frame.serial)
+        reply = await self.call_raw(frame)
+        if reply.status == ERROR:
+            del self.streams[frame.serial]
+            raise VirtError.from_net(decode_error(reply))
+        return procedure.decode_ret(reply), stream
 
     async def call_bytes(self, program: int, number: int, payload: bytes, version: int = 1) -> Frame:
         """Make a call with any bytes as its arguments and return the reply's frame."""
@@ -77,18 +91,21 @@ class DriverHarness:
         self._waiting.pop(frame.serial).callback(frame)
 
     def send(self, frame: Frame) -> None:
+        if frame.type in (STREAM, STREAM_HOLE):
+            self.streams[frame.serial].take(frame)
+            return
         event = PROGRAMS[frame.program].procedures[frame.procedure]
         self.events.append((event, event.decode_args(frame)))
 
     def send_pieces(self, pieces: Sequence[Piece]) -> None:
-        """A local backend's packets are whole."""
-        raise AssertionError("a local driver sent a packet in pieces")
+        (frame,) = Framer().feed(b"".join(pieces))
+        self.send(frame)
 
     def backend_full(self, backend: Backend) -> None:
-        """A local backend takes everything."""
+        self.full = True
 
     def backend_drained(self, backend: Backend) -> None:
-        """A local backend takes everything."""
+        self.full = False
 
     def backend_away(self, backend: Backend, error: VirtError) -> bool:
         """A local backend goes away for good."""

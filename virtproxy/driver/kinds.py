@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The kinds of object, and how libvirt's errors speak of each. `Objects` and drivers raise with these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from virtproxy.errors import VirtError
+from virtproxy.protocol.errors import ErrorCode, ErrorDomain
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How errors speak of one kind of object: in lookups ("storage pool") and in clashes ("pool")."""
+
+    word: str
+    missing: ErrorCode
+    domain: ErrorDomain
+    short: str = ""
+
+    def of(self, domain: ErrorDomain) -> Kind:
+        """The same for a driver whose errors carry another domain."""
+        return replace(self, domain=domain)
+
+    def absent(self, detail: str | None) -> VirtError:
+        """There is none such."""
+        return VirtError.of(self.missing, detail, domain=self.domain)
+
+    def absent_with(self, what: str, value: object) -> VirtError:
+        """There is none whose `what` is `value`."""
+        return self.absent(f"no {self.word} with matching {what} '{value}'")
+
+    def clash(self, detail: str) -> VirtError:
+        """Two objects would share what only one may have."""
+        return VirtError.of(ErrorCode.OPERATION_FAILED, f"{self.short or self.word} {detail}", domain=self.domain)
+
+
+DOMAINS = Kind("domain", ErrorCode.NO_DOMAIN, ErrorDomain.DOMAIN)
+NETWORKS = Kind("network", ErrorCode.NO_NETWORK, ErrorDomain.NETWORK)
+POOLS = Kind("storage pool", ErrorCode.NO_STORAGE_POOL, ErrorDomain.STORAGE, "pool")
+VOLUMES = Kind("storage vol", ErrorCode.NO_STORAGE_VOL, ErrorDomain.STORAGE)
+SECRETS = Kind("secret", ErrorCode.NO_SECRET, ErrorDomain.SECRET)
+NWFILTERS = Kind("nwfilter", ErrorCode.NO_NWFILTER, ErrorDomain.NWFILTER)
+INTERFACES = Kind("interface", ErrorCode.NO_INTERFACE, ErrorDomain.INTERFACE)
+NODE_DEVICES = Kind("node device", ErrorCode.NO_NODE_DEVICE, ErrorDomain.NODEDEV)
