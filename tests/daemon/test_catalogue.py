@@ -75,5 +75,11 @@ def test_session_mode_and_uris() -> None:
     assert {"test:///default", "qemu:///system", "storage:///session"} <= set(ROWS["virtproxyd"].uris)
 
 
-def test_only_the_proxy_serves_in_this_version() -> None:
-    assert [name for name, row in ROWS.items() if row.served] == ["virtproxyd"]
+def test_who_serves_in_this_version() -> None:
+    served = {name: row.local for name, row in ROWS.items() if row.served}
+    assert served == {
+        "libvirtd": ("test", "secret", "storage"),
+        "virtproxyd": ("test",),
+        "virtsecretd": ("secret",),
+        "virtstoraged": ("storage",),
+    }

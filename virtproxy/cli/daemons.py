@@ -6,9 +6,11 @@ setup.cfg names one function here for each daemon that is installed as a program
 
 from __future__ import annotations
 
+import os
 import sys
 
 from virtproxy.daemon.catalogue import ROWS
+from virtproxy.daemon.drivers import row_of
 from virtproxy.daemon.run import main
 
 
@@ -17,10 +19,15 @@ def virtproxyd() -> int:
     return main("virtproxyd", sys.argv[1:])
 
 
+def named() -> int:
+    """Run the daemon that this program is called: what a package with a driver names as its daemon's program."""
+    return main(os.path.basename(sys.argv[0]), sys.argv[1:])
+
+
 def any_daemon() -> int:
     """Run the daemon that the first argument names; return the exit code."""
     names = ", ".join(ROWS)
-    if len(sys.argv) < 2 or sys.argv[1] not in ROWS:
+    if len(sys.argv) < 2 or row_of(sys.argv[1]) is None:
         print(f"usage: python -m virtproxy.cli.daemons NAME [options]\nNAME is one of {names}", file=sys.stderr)
         return 1
     return main(sys.argv[1], sys.argv[2:])

@@ -27,12 +27,17 @@ from virtproxy.cli.install_write import WRITES, carry_out
 from virtproxy.cli.output import GREEN, YELLOW, CommandError, paint
 from virtproxy.daemon import units
 from virtproxy.daemon.catalogue import ROWS, Row
+from virtproxy.daemon.drivers import all_rows
 
 UNIT_DIR = "/usr/local/lib/systemd/system"
+# Of the others an administrator says which, as each takes something over from whoever served it so far.
+DEFAULT = "virtproxyd"
 EXAMPLES = """\
 examples:
   virtproxy install --dry-run                       say what it would do
   virtproxy install                                 as root: virtproxyd's units, configuration, polkit, SASL
+  virtproxy install --daemons virtproxyd,virtsecretd,virtstoraged
+                                                    and the daemons of these drivers
   virtproxy install --remove                        and away with them
   virtproxy install --root debian/tmp --unit-dir /usr/lib/systemd/system --bin-dir /usr/sbin
                                                     into the tree of a package
@@ -72,8 +77,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--daemons",
         metavar="NAMES",
-        help="whose files, as names with commas between, or all (those that this version serves: "
-        f"{', '.join(row.name for row in ROWS.values() if row.served)})",
+        default=DEFAULT,
+        help=f"whose files, as names with commas between, or all ({DEFAULT}; with drivers of this version there are "
+        f"{', '.join(name for name, row in ROWS.items() if row.served and name != DEFAULT)}, and those of packages "
+        "that bring a driver)",
     )
     parser.add_argument("--unit-dir", default=UNIT_DIR, metavar="DIR", help=f"where units go ({UNIT_DIR})")
     parser.add_argument(
@@ -107,17 +114,16 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _rows(names: str | None) -> list[Row]:
-    if names is None:
-        return [row for row in ROWS.values() if row.served]
+def _rows(names: str) -> list[Row]:
+    rows = all_rows()
     if names == "all":
-        return list(ROWS.values())
+        return list(rows.values())
     wanted = [name.strip() for name in names.split(",") if name.strip()]
-    unknown = [name for name in wanted if name not in ROWS]
+    unknown = [name for name in wanted if name not in rows]
     if unknown or not wanted:
         which = f"there is no daemon {unknown[0]!r}" if unknown else "--daemons names none"
-        raise CommandError(f"{which}; they are {', '.join(ROWS)}, or all")
-    return [ROWS[name] for name in dict.fromkeys(wanted)]
+        raise CommandError(f"{which}; they are {', '.join(rows)}, or all")
+    return [rows[name] for name in dict.fromkeys(wanted)]
 
 
 def _programs(root: str, row: Row) -> str:

@@ -14,8 +14,9 @@ from typing import Literal
 from virtproxy.access import polkit_actions
 from virtproxy.cli.output import CommandError
 from virtproxy.daemon import units
-from virtproxy.daemon.catalogue import ROWS, Row
+from virtproxy.daemon.catalogue import Row
 from virtproxy.daemon.conf_file import conf_file, template
+from virtproxy.daemon.drivers import all_rows
 
 POLKIT_DIR = "/usr/share/polkit-1/actions"
 SASL_FILE = "/etc/sasl2/libvirt.conf"
@@ -123,6 +124,6 @@ def _to_remove(path: str, piece: Piece) -> Step:
 
 def others_remain(root: str, rows: Sequence[Row], unit_dir: str) -> bool:
     """Whether the units of another daemon of ours than ``rows`` are still there, which needs the shared files."""
-    others = [row for row in ROWS.values() if row not in rows]
+    others = [row for row in all_rows().values() if row not in rows]
     paths = (inside(root, os.path.join(unit_dir, units.service_unit(row))) for row in others)
     return any(units.MARK in (found_at(path) or "") for path in paths)

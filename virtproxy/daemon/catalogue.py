@@ -6,7 +6,7 @@ Read by the console scripts, the twistd plugins, ``settings``, ``paths`` and ``s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 
@@ -24,6 +24,12 @@ SECONDARIES = ("interface", "network", "nodedev", "nwfilter", "secret", "storage
 DRIVERS = HYPERVISORS + SECONDARIES
 # Drivers whose daemons a proxy reaches; libvirt has two more that are not of this family.
 REACHED = (*DRIVERS, "ch", "vz")
+# The drivers that come with this version, and where their classes are.
+OWN_DRIVERS = {
+    "test": "virtproxy.drivers.test:TestDriver",
+    "secret": "virtproxy.drivers.secret:SecretDriver",
+    "storage": "virtproxy.drivers.storage:StorageDriver",
+}
 
 # The order in which an empty URI is tried: whose socket exists, then (session mode) whose program is installed.
 SYSTEM_PROBE = ("xen", "qemu", "lxc", "vbox", "bhyve")
@@ -36,8 +42,8 @@ class Row:
 
     ``scheme`` is its URI scheme, None when it serves every scheme. ``driver_name`` is what access checks call
     its driver, ``type_name`` its answer to CONNECT_GET_TYPE. ``forwards`` are the drivers it asks other daemons
-    for. ``local`` are the schemes whose drivers run in its own process; in this version a row without one of
-    ``local`` and without being the proxy has nothing to serve.
+    for. ``local`` are the schemes whose drivers run in its own process, of those that come with this version; a row
+    without any, which is not the proxy's, has something to serve only if another package brings it (``drivers``).
     """
 
     name: str
@@ -86,12 +92,21 @@ def _uris(scheme: str, *, session: bool, bare: bool = False) -> tuple[str, ...]:
 
 def _hypervisor(name: str, scheme: str, driver: str, type_name: str, *, session: bool, bare: bool = False) -> Row:
     uris = _uris(scheme, session=session, bare=bare)
-    return Row(name, Kind.HYPERVISOR, scheme, uris, driver, type_name, SECONDARIES, session_mode=session)
+    return Row(name, Kind.HYPERVISOR, scheme, uris, driver, type_name, SECONDARIES, _own(scheme), session_mode=session)
 
 
 def _secondary(name: str, scheme: str, *, session: bool = True, forwards: tuple[str, ...] = ()) -> Row:
     uris = _uris(scheme, session=session)
-    return Row(name, Kind.SECONDARY, scheme, uris, scheme, scheme, forwards, session_mode=session)
+    return Row(name, Kind.SECONDARY, scheme, uris, scheme, scheme, forwards, _own(scheme), session_mode=session)
+
+
+def _own(scheme: str) -> tuple[str, ...]:
+    return (scheme,) if scheme in OWN_DRIVERS else ()
+
+
+def row_of_another(scheme: str) -> Row:
+    """Return the row of the daemon of a driver that is none of libvirt's: it is taken for a hypervisor's."""
+    return replace(_hypervisor(f"virt{scheme}d", scheme, scheme, scheme, session=True), local=(scheme,))
 
 
 _DRIVER_ROWS = (
@@ -113,7 +128,7 @@ _ALL_URIS = (*(uri for row in _DRIVER_ROWS for uri in row.uris), "test:///defaul
 ROWS: dict[str, Row] = {
     row.name: row
     for row in (
-        Row("libvirtd", Kind.MONOLITHIC, uris=_ALL_URIS, listens_on_network=True),
+        Row("libvirtd", Kind.MONOLITHIC, uris=_ALL_URIS, local=tuple(OWN_DRIVERS), listens_on_network=True),
         Row(
             "virtproxyd",
             Kind.PROXY,

@@ -53,6 +53,7 @@ class Lifecycle:
         self._pid_file = PidFile(plan.pid_file)
         self.idle = IdleExit(reactor, plan.timeout, self._leave)
         self.service: Service | None = None
+        self._stopping = False
 
     def check(self) -> None:
         """Create nothing, and raise StartupError if a daemon lives here already or a socket cannot be had."""
@@ -67,16 +68,23 @@ class Lifecycle:
         self._pid_file.acquire()
         service = Service(plan, self._reactor, lambda count: self.idle.busy("clients", count), self.log, self)
         try:
+            service.drivers.load()
             service.open()
         except BaseException:
             self._pid_file.release()
             raise
         self.service = service
 
-    def start(self) -> None:
-        """Serve, and tell the log and the service manager."""
+    async def start(self) -> None:
+        """Start the drivers, then serve, and tell the log and the service manager.
+
+        Raises StartupError if a driver cannot start: then there is nothing left to do but to stop.
+        """
         if self.service is None:
             raise RuntimeError("start() before open()")
+        await self.service.drivers.start()
+        if self._stopping:
+            return
         self.service.start()
         name = self.plan.row.name
         for warning in self.plan.warnings:
@@ -90,6 +98,7 @@ class Lifecycle:
 
     async def stop(self) -> None:
         """End every client, remove the sockets and the pid file."""
+        self._stopping = True
         if self.service is None:
             return
         self._notifier.stopping(self.service.drain.seconds + FAREWELL_SECONDS)
@@ -123,6 +132,7 @@ class Lifecycle:
             if self.service is not None:
                 await self.service.reload_tls()
                 await self.service.reload_policy()
+                await self.service.drivers.reload()
             told = await in_threads_of(self._reactor)(lambda: restart_needed(settings))
         if told is not None:
             self._log.warn("{told}", told=told)
@@ -137,7 +147,7 @@ class Lifecycle:
         """Be gone for who comes next, unless somebody comes now. The pid file goes in the same moment as the sockets:
         whoever finds nobody may start a daemon at once.
         """
-        if self.service is None or not self.service.leave():
+        if self.service is None or self.service.drivers.busy() or not self.service.leave():
             return False
         self._pid_file.release()
         self._finish()

@@ -1,49 +1,148 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The drivers that run in a daemon's own process, as the router opens them.
+"""The drivers that run in a daemon's own process: loaded, started and stopped with it, and opened by the router.
 
-Called by ``service``. A driver is loaded when the first client asks for it: most proxies never load one.
+Called by ``service``. A daemon's drivers are started before it serves; the test driver, which has nothing to take up,
+when the first client asks for it: most proxies never load it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from twisted.logger import Logger
+
+from virtproxy import errors
 from virtproxy.daemon.catalogue import Row
+from virtproxy.daemon.drivers import load, unfit
+from virtproxy.daemon.failure import ExitCode, StartupError
+from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
+from virtproxy.protocol.programs import BY_NUMBER
+from virtproxy.protocol.schema import Family
 from virtproxy.routing.backend import Backend, BackendClient
 from virtproxy.routing.router import LocalOpener
 
 if TYPE_CHECKING:
-    from virtproxy.driver import Driver
+    from virtproxy.driver import Driver, Place
     from virtproxy.routing.families import Target
 
-
-def _load_test() -> Driver:
-    from virtproxy.drivers.test import TestDriver
-
-    return TestDriver()
-
-
-_LOADERS: dict[str, Callable[[], Driver]] = {"test": _load_test}
+# Started when the first client asks.
+LATE = frozenset({"test"})
 
 
 class LocalDriver:
-    """Opens one driver for each client that asks; the driver itself is made once a process."""
+    """One driver of this process, made once; opens it for each client that asks. ``place`` is made when it is."""
 
-    def __init__(self, load: Callable[[], Driver]) -> None:
-        self._load = load
-        self._driver: Driver | None = None
+    def __init__(self, scheme: str, place: Callable[[], Place | None]) -> None:
+        self.scheme = scheme
+        self._place = place
+        # None until it is loaded.
+        self.driver: Driver | None = None
+
+    def load(self) -> Driver:
+        """Return the driver, loaded now if it was not. Raises StartupError."""
+        if self.driver is None:
+            made = load(self.scheme)
+            try:
+                self.driver = made(self._place())
+            except Exception as error:
+                raise unfit(self.scheme, f"{type(error).__name__}: {error}") from error
+        return self.driver
 
     def __call__(self, target: Target, flags: int, identity: Identity, client: BackendClient) -> Backend:
-        """Return a backend for ``target``. Raises VirtError if the driver does not have its URI."""
+        """Return a backend for ``target``; opening it raises VirtError if the driver does not have its URI."""
         from virtproxy.driver.backend import LocalBackend
 
-        if self._driver is None:
-            self._driver = self._load()
-        return LocalBackend(self._driver, client, identity, uri=target.uri, readonly=bool(flags & 1))
+        try:
+            driver = self.load()
+        except StartupError as error:
+            raise errors.internal(error.message) from error
+        return LocalBackend(driver, client, identity, uri=target.uri, readonly=bool(flags & 1))
 
 
-def local_drivers(row: Row) -> dict[str, LocalOpener]:
-    """Return an opener for each driver that ``row`` has in its own process."""
-    return {name: LocalDriver(_LOADERS[name]) for name in row.local}
+class LocalDrivers(Mapping[str, LocalOpener]):
+    """Every driver of a daemon, as the router opens them."""
+
+    _log = Logger()
+
+    def __init__(self, row: Row, place: Callable[[], Place | None]) -> None:
+        self._drivers = {scheme: LocalDriver(scheme, place) for scheme in row.local}
+
+    def __getitem__(self, scheme: str) -> LocalDriver:
+        return self._drivers[scheme]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._drivers)
+
+    def __len__(self) -> int:
+        return len(self._drivers)
+
+    def families(self, scheme: str) -> frozenset[Family]:
+        """Return the families that a driver serves itself."""
+        return families_of(type(self._drivers[scheme].load()))
+
+    def load(self) -> None:
+        """Load those that do not wait for a client. Raises StartupError that says which cannot be, and why."""
+        for scheme, local in self._drivers.items():
+            if scheme not in LATE:
+                local.load()
+
+    async def start(self) -> None:
+        """Start those that do not wait for a client. Raises StartupError that says which cannot, and why."""
+        for scheme, local in self._drivers.items():
+            if scheme not in LATE:
+                await self._start(scheme, local.load())
+
+    async def _start(self, scheme: str, driver: Driver) -> None:
+        try:
+            await driver.ready()
+        except VirtError as error:
+            raise _cannot_start(scheme, str(error.message)) from error
+        except Exception as error:
+            self._log.failure("the driver {driver} cannot start", driver=scheme)
+            raise _cannot_start(scheme, f"{type(error).__name__}: {error}") from error
+
+    async def stop(self) -> None:
+        """Stop what was loaded, the last one first: it may need those before it. What goes wrong is logged."""
+        for driver in reversed(self._loaded()):
+            try:
+                await driver.stop()
+            except Exception:
+                self._log.failure("the driver {driver} did not stop in order", driver=driver.name)
+
+    async def reload(self) -> None:
+        """Let each driver read again what it has read from files. What goes wrong is logged."""
+        for driver in self._loaded():
+            try:
+                await driver.reload()
+            except Exception:
+                self._log.failure("the driver {driver} could not reload", driver=driver.name)
+
+    def busy(self) -> int:
+        """Return how much the daemon must not be ended for although nobody is connected."""
+        return sum(map(self._busy, self._loaded()))
+
+    def _busy(self, driver: Driver) -> int:
+        try:
+            return driver.busy()
+        except Exception:
+            self._log.failure("the driver {driver} does not know whether it is busy", driver=driver.name)
+            return 1
+
+    def _loaded(self) -> list[Driver]:
+        return [local.driver for local in self._drivers.values() if local.driver is not None]
+
+
+def _cannot_start(scheme: str, why: str) -> StartupError:
+    return StartupError(f"the driver {scheme} cannot start: {why}", ExitCode.DRIVER)
+
+
+def families_of(driver: type[Driver]) -> frozenset[Family]:
+    """Return the families of the procedures that a driver serves."""
+    return frozenset(BY_NUMBER[program].procedures[number].family for program, number in driver.methods)
+
+
+def local_drivers(row: Row, place: Callable[[], Place | None] = lambda: None) -> LocalDrivers:
+    """Return the drivers that ``row`` has in its own process; nothing is loaded yet."""
+    return LocalDrivers(row, place)

@@ -21,7 +21,7 @@ from virtproxy.daemon.metrics import Metrics
 from virtproxy.daemon.metrics_web import MetricsSite
 from virtproxy.daemon.settings import Settings
 from virtproxy.errors import VirtError
-from virtproxy.routing.families import HYPERVISORS, LOCAL, Target, route_of
+from virtproxy.routing.families import HYPERVISORS, LOCAL, Target, target_of
 
 KEY = "metrics_listen"
 DOMAINS_KEY = "metrics_domains"
@@ -62,7 +62,7 @@ def metrics_targets(settings: Settings) -> list[Target]:
 
 def _target(settings: Settings, uri: str) -> Target:
     try:
-        target = route_of(uri).primary
+        target = target_of(uri)
     except VirtError:
         target = None
     if target is None or target.driver not in (*HYPERVISORS, LOCAL):

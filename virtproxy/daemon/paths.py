@@ -19,7 +19,10 @@ Mode = Literal["system", "session"]
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The directories of one mode; ``pid_dir`` differs from ``run_dir`` in system mode only."""
+    """The directories of one mode; ``pid_dir`` differs from ``run_dir`` in system mode only.
+
+    ``state_dir`` is virtproxy's own; drivers keep what lasts in ``data_dir``, as libvirt does.
+    """
 
     mode: Mode
     config_dir: str
@@ -27,6 +30,8 @@ class Places:
     pid_dir: str
     log_dir: str
     state_dir: str = "/var/lib/libvirt/virtproxy"
+    data_dir: str = "/var/lib/libvirt"
+    cache_dir: str = "/var/cache/libvirt"
 
     @property
     def is_system(self) -> bool:
@@ -43,7 +48,11 @@ class Places:
 
     def backend_sockets(self) -> dict[str, str]:
         """Return where each driver's daemon listens by default: driver -> socket path."""
-        return {driver: os.path.join(self.run_dir, f"virt{driver}d-sock") for driver in REACHED}
+        return {driver: self.driver_socket(driver) for driver in REACHED}
+
+    def driver_socket(self, driver: str) -> str:
+        """Return where the daemon of a driver listens by default."""
+        return os.path.join(self.run_dir, f"virt{driver}d-sock")
 
 
 SYSTEM = Places("system", "/etc/libvirt", "/run/libvirt", "/run", "/var/log/libvirt")
@@ -62,7 +71,8 @@ def session_places(environ: Mapping[str, str], home: str) -> Places:
     run = os.path.join(runtime, "libvirt") if os.path.isabs(runtime) else cache
     config = os.path.join(_xdg(environ, "XDG_CONFIG_HOME", os.path.join(home, ".config")), "libvirt")
     state = os.path.join(_xdg(environ, "XDG_STATE_HOME", os.path.join(home, ".local/state")), "libvirt", "virtproxy")
-    return Places("session", config, run, run, cache, state)
+    data = os.path.join(_xdg(environ, "XDG_DATA_HOME", os.path.join(home, ".local/share")), "libvirt")
+    return Places("session", config, run, run, cache, state, data, cache)
 
 
 def places(environ: Mapping[str, str], uid: int) -> Places:

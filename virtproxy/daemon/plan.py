@@ -18,6 +18,7 @@ from virtproxy.daemon.activation import entries_passed, passed_sockets
 from virtproxy.daemon.audit_settings import AuditSettings, audit_settings, audit_warnings
 from virtproxy.daemon.call_deadlines import call_deadlines
 from virtproxy.daemon.catalogue import Row
+from virtproxy.daemon.drivers import check_drivers
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint, entries_configured
 from virtproxy.daemon.failure import ExitCode, StartupError
 from virtproxy.daemon.log_settings import LogSettings, log_settings
@@ -72,7 +73,7 @@ def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> P
     row, where = options.row, places(environ, uid)
     given = passed_sockets(options, environ)
     if not options.check_config:
-        _check_row(row, where)
+        row = _check_row(row, where)
     settings = load(row, options.config_file or where.config_file(row), required=options.config_file is not None)
     log = log_settings(settings, environ, verbose=options.verbose)
     _check_supported(settings)
@@ -131,15 +132,12 @@ def check_free(plan: Plan) -> Plan:
     return replace(plan, inet=tuple(each for each in plan.inet if each.fd is not None or check_inet(each)))
 
 
-def _check_row(row: Row, where: Places) -> None:
-    if not row.served:
-        raise StartupError(
-            f"{row.name} has no driver in this version of virtproxy; "
-            f"run libvirt's own {row.name}, which virtproxyd works with",
-            ExitCode.DRIVER,
-        )
+def _check_row(row: Row, where: Places) -> Row:
+    """The row with the drivers that it can have here."""
+    checked = check_drivers(row)
     if not where.is_system and not row.session_mode:
         raise StartupError(f"{row.name} runs as root only", ExitCode.PRIVS)
+    return checked
 
 
 def _check_supported(settings: Settings) -> None:

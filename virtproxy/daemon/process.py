@@ -7,17 +7,25 @@ the whole process.
 
 from __future__ import annotations
 
+import atexit
 import gc
+import os
 import resource
 import signal
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from virtproxy.daemon.failure import StartupError
 from virtproxy.daemon.reactors import ProgramReactor
 
 # Each client needs descriptors for itself and its backends; libvirt's units ask for as many.
 _FILES_MAX = 524288
 _ENDING = (signal.SIGINT, signal.SIGTERM)
+_log = Logger()
 
 
 def allow_files() -> None:
@@ -54,6 +62,25 @@ async def end(reactor: ProgramReactor, stop: Coroutine[Any, Any, None], told_aga
 def _ignore_signals() -> None:
     for number in _ENDING:
         signal.signal(number, signal.SIG_IGN)
+
+
+def not_started(failure: Failure) -> StartupError:
+    """Return what to say, and to exit with, after the start of a daemon failed."""
+    if isinstance(failure.value, StartupError):
+        return failure.value
+    _log.failure("the start failed", failure=failure)
+    return StartupError(f"the start failed: {failure.getErrorMessage()}; the log has the details")
+
+
+def exit_with(code: int) -> None:
+    """Let the process end with ``code`` when it ends, for a program that would say that all went well."""
+
+    def leave() -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+    atexit.register(leave)
 
 
 def settle() -> None:

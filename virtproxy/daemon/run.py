@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.python import usage
+from twisted.python.failure import Failure
 
-from virtproxy.daemon.catalogue import ROWS
+from virtproxy.daemon.drivers import GROUP, row_of
 from virtproxy.daemon.failure import ExitCode, StartupError
 from virtproxy.daemon.options import DaemonOptions, options_for
 from virtproxy.daemon.plan import Plan, make_plan
 from virtproxy.daemon.predecessor import wait_for_predecessor
-from virtproxy.daemon.process import allow_files, end, on_hangup, settle
+from virtproxy.daemon.process import allow_files, end, not_started, on_hangup, settle
 from virtproxy.daemon.reactors import VARIABLE, check_name
 
 if TYPE_CHECKING:
@@ -29,7 +30,11 @@ if TYPE_CHECKING:
 
 def main(name: str, arguments: Sequence[str]) -> int:
     """Run the daemon ``name`` until it ends; return its exit code."""
-    options = options_for(ROWS[name])()
+    row = row_of(name)
+    if row is None:
+        print(f"{name}: no installed package brings a driver for it ({GROUP})", file=sys.stderr)
+        return ExitCode.DRIVER
+    options = options_for(row)()
     parse: Callable[[list[str]], None] = options.parseOptions
     try:
         parse(list(arguments))
@@ -104,10 +109,16 @@ class _Program:
             self._reactor.stop()
             return
         on_hangup(self._reactor, self._lifecycle.reload_asked)
-        self._lifecycle.start()
+        Deferred.fromCoroutine(self._lifecycle.start()).addCallbacks(self._started, self._failed)
+
+    def _started(self, _: None) -> None:
         if self._starter is not None:
             self._starter.ready()
         settle()
+
+    def _failed(self, failure: Failure) -> None:
+        self._error = not_started(failure)
+        self._reactor.stop()
 
     def _stop(self) -> Deferred[None]:
         ending = end(self._reactor, self._lifecycle.stop(), self._lifecycle.hurry)

@@ -25,18 +25,17 @@ from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint
 from virtproxy.daemon.insight import Insight
 from virtproxy.daemon.late import audit_of, certificates_of, measuring_of
 from virtproxy.daemon.listeners import Listeners, inet_name
-from virtproxy.daemon.locals import local_drivers
 from virtproxy.daemon.login_limit import LoginLimit
 from virtproxy.daemon.logins import Logins
 from virtproxy.daemon.metrics import Metrics, declare_daemon
 from virtproxy.daemon.metrics_state import State
-from virtproxy.daemon.parts import comeback, parts
+from virtproxy.daemon.parts import parts
 from virtproxy.daemon.plan import Plan
 from virtproxy.daemon.policy_file import policy_file
 from virtproxy.daemon.polkit import polkit_authority
 from virtproxy.daemon.present import Present
+from virtproxy.daemon.reach import reach
 from virtproxy.daemon.rules import stage_makers
-from virtproxy.daemon.session_starts import SessionStarts
 from virtproxy.daemon.watched import Watched
 from virtproxy.daemon.workers import workers_of
 from virtproxy.identity import Caller, Identity
@@ -75,17 +74,8 @@ class Service:
         self._reactor = reactor
         # Clients and backends share it; only listening sockets and timers are the reactor's own.
         self._poller = Poller(reactor, settings.number("busy_poll_us"))
-        # A system's daemons are the administrator's to start; a user's are started when they are needed.
-        start = None if plan.places.is_system else SessionStarts().start
         self._parts = parts(measured=plan.metrics is not None)
-        self._router = self._parts.router(
-            self._poller,
-            plan.places.mode,
-            plan.backends,
-            local_drivers(plan.row),
-            start,
-            comeback=comeback(settings),
-        )
+        self.drivers, self._router = reach(plan, reactor, self._poller, self._parts.router)
         self._settings = ServerSettings(
             max_requests=settings.number("max_client_requests"),
             keepalive_interval=settings.number("keepalive_interval"),
@@ -208,6 +198,7 @@ class Service:
         if self._measuring is not None:
             self._measuring.stop()
         await self.drain.run()
+        await self.drivers.stop()
         self.insight.close()
         self._logins.close()
         if self._polkit is not None:

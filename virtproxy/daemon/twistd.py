@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The daemons as twistd plugins: ``twistd -n virtproxyd -f FILE``.
 
-The files in twisted/plugins make one ``DaemonMaker`` each. Under twistd its options choose the reactor, the
-log and the background. It must load nothing of the daemon until it is run: twistd loads every plugin.
+The files in twisted/plugins make one ``DaemonMaker`` each, and so do those of packages that bring a driver. Under
+twistd its options choose the reactor, the log and the background. It must load nothing of the daemon until it is run:
+twistd loads every plugin.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from zope.interface import implementer
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
+    from twisted.python.failure import Failure
 
     from virtproxy.daemon.failure import StartupError
     from virtproxy.daemon.lifecycle import Lifecycle
@@ -35,10 +37,13 @@ class DaemonMaker:
     @property
     def options(self) -> type[DaemonOptions]:
         """The class of its command-line options."""
-        from virtproxy.daemon.catalogue import ROWS
+        from virtproxy.daemon.drivers import row_of
         from virtproxy.daemon.options import options_for
 
-        return options_for(ROWS[self.tapname])
+        row = row_of(self.tapname)
+        if row is None:
+            raise LookupError(f"no installed package brings a driver for {self.tapname}")
+        return options_for(row)
 
     def makeService(self, options: DaemonOptions) -> IService:
         """Return the daemon, checked but not opened. Exits with a message if it could not start."""
@@ -85,13 +90,24 @@ class DaemonService(Service):
 
     def startService(self) -> None:
         """Serve."""
+        from twisted.internet.defer import Deferred
+
         from virtproxy.daemon.process import allow_files, on_hangup, settle
 
         self.running = True
         allow_files()
         on_hangup(self._reactor, self._lifecycle.reload_asked)
-        self._lifecycle.start()
-        settle()
+        starting = Deferred.fromCoroutine(self._lifecycle.start())
+        starting.addCallbacks(lambda _: settle(), self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        """Say why it did not start, and end twistd, which may run already."""
+        from virtproxy.daemon.process import exit_with, not_started
+
+        error = not_started(failure)
+        print(error.message, file=sys.stderr)
+        exit_with(int(error.exit_code))
+        self._reactor.callWhenRunning(self._reactor.stop)
 
     def stopService(self) -> Deferred[None]:
         """End in order."""

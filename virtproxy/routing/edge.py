@@ -22,7 +22,6 @@ from virtproxy.identity import Identity
 from virtproxy.protocol import features, remote
 from virtproxy.protocol.schema import Family, Procedure
 from virtproxy.routing.answers import reply_to
-from virtproxy.routing.families import route_of
 from virtproxy.routing.identity_params import identity_of
 from virtproxy.wire.codec import Struct, WireError, encode
 from virtproxy.wire.frame import Frame
@@ -129,7 +128,7 @@ class Edge:
 
     async def _open_uri(self, frame: Frame, uri: str | None) -> None:
         session = self._session
-        route = route_of(uri or session.router.default_uri())
+        route = session.router.route(uri or session.router.default_uri())
         primary = session.new_backend(route, Family.HYPERVISOR)
         try:
             await primary.open()

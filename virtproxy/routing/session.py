@@ -205,7 +205,7 @@ class Session:
         self._route = route
         self.refresh()
         for index, family in enumerate(FAMILIES):
-            if family is Family.HYPERVISOR or not route.secondary:
+            if family is Family.HYPERVISOR or not route.secondary or route.secondary.get(family) == route.primary:
                 self._backends[index] = primary
 
     def forget_stream(self, call: Frame) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from virtproxy.documents.domain import DomainDocument
-from virtproxy.driver import Call, Driver, ErrorCode, ErrorDomain, EventClass, VirtError, implements, remote
+from virtproxy.driver import Call, Driver, ErrorCode, ErrorDomain, EventClass, Place, VirtError, implements, remote
 from virtproxy.drivers.test.capabilities import CAPABILITIES, DOMAIN_CAPABILITIES, SYSINFO
 from virtproxy.drivers.test.guests import Guests
 from virtproxy.drivers.test.initial import DOMAIN
@@ -35,9 +35,11 @@ class TestHost(Driver):
     error_domain = ErrorDomain.TEST
     event_classes = frozenset({EventClass.DOMAIN})
 
-    def __init__(self, now: Callable[[], float] = time.time, *, keep_state: bool = False) -> None:
+    def __init__(
+        self, place: Place | None = None, now: Callable[[], float] = time.time, *, keep_state: bool = False
+    ) -> None:
         """`keep_state`: stay as the last client left it, instead of starting afresh for the next."""
-        super().__init__()
+        super().__init__(place)
         self.now = now
         self.keep_state = keep_state
         self.reset()

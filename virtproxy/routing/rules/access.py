@@ -25,7 +25,6 @@ from virtproxy.access.things import Place, connection, place_of
 from virtproxy.protocol import remote
 from virtproxy.protocol.schema import Procedure
 from virtproxy.routing.directory import Directories, Known
-from virtproxy.routing.families import route_of
 from virtproxy.routing.rules import events, filters, guests, lookups, making, scrub
 from virtproxy.routing.rules.judge import Case, Judge
 from virtproxy.routing.rules.ownership import Ownership, ends
@@ -237,7 +236,8 @@ class AccessStage(Stage):
     def _place(self, request: Request) -> Place | None:
         """The daemon that a call goes to; None for what the edge answers before a URI is opened."""
         if request.procedure.edge == "open":
-            target = route_of(request.args.name or self._session.router.default_uri()).primary
+            router = self._session.router
+            target = router.route(request.args.name or router.default_uri()).primary
             return place_of(target.driver, target.uri)
         if request.procedure.edge is not None and self._session.primary is None:
             return None
