@@ -52,7 +52,7 @@ def test_parameters_come_through() -> None:
         ("qemu:///%73ystem", "qemu:///%73ystem"),
     ],
 )
-def test_what_nobody_serves_is_refused(uri: str, detail: str) -> None:
+def test_what_nobody_serves_is_refused(uri: str, detail: str | None) -> None:
     with pytest.raises(VirtError) as caught:
         target_of(uri)
     assert caught.value.code == ErrorCode.NO_CONNECT

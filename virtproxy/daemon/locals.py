@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from twisted.logger import Logger
 
@@ -51,13 +52,14 @@ class LocalDriver:
         return self.driver
 
     def __call__(self, target: Target, flags: int, identity: Identity, client: BackendClient) -> Backend:
-        """Return a backend for ``target``; opening it raises VirtError if the driver does not have its URI."""
+        """Return a backend for ``target``. Raises VirtError, here or when opened, if the driver has no such URI."""
         from virtproxy.driver.backend import LocalBackend
 
         try:
             driver = self.load()
         except StartupError as error:
             raise errors.internal(error.message) from error
+        _check_path(driver, target.uri)
         return LocalBackend(driver, client, identity, uri=target.uri, readonly=bool(flags & 1))
 
 
@@ -132,6 +134,16 @@ class LocalDrivers(Mapping[str, LocalOpener]):
 
     def _loaded(self) -> list[Driver]:
         return [local.driver for local in self._drivers.values() if local.driver is not None]
+
+
+def _check_path(driver: Driver, uri: str) -> None:
+    """Drivers that say nothing about their URIs have those of the daemon's mode only, as libvirt's have."""
+    from virtproxy.driver import Driver
+
+    path, mode = urlsplit(uri).path, driver.place.mode
+    if type(driver).check_uri is Driver.check_uri and path != f"/{mode}":
+        what = f"unexpected {driver.name} URI path '{path}', try {driver.name}:///{mode}"
+        raise errors.internal(what, driver.error_domain)
 
 
 def _cannot_start(scheme: str, why: str) -> StartupError:
