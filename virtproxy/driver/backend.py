@@ -21,7 +21,8 @@ from virtproxy.access.origin import error_domain
 from virtproxy.access.rules import rules_of
 from virtproxy.driver.base import Driver
 from virtproxy.driver.call import Call
-from virtproxy.driver.events import EventKind, Registrations
+from virtproxy.driver.coroutines import rest_of
+from virtproxy.driver.events import Emission, EventKind, Registrations
 from virtproxy.driver.lists import check_room, fitted
 from virtproxy.driver.local_streams import Streams
 from virtproxy.driver.registration import REGISTERS, SERVED
@@ -110,10 +111,15 @@ class LocalBackend:
         """Serve one call and answer it."""
         if self._closed:
             return
-        running = Deferred.fromCoroutine(self._answer(frame))
-        if not running.called:
-            self._running[running] = frame
-            running.addBoth(self._ended, running)
+        answering = self._answer(frame)
+        try:
+            # Most methods wait for nothing: then there is nothing to keep.
+            waiting = answering.send(None)
+        except StopIteration:
+            return
+        running = Deferred.fromCoroutine(rest_of(answering, waiting))
+        self._running[running] = frame
+        running.addBoth(self._ended, running)
 
     def stream(self, frame: Frame) -> None:
         """Take a packet of a stream; one of no stream is dropped."""
@@ -192,12 +198,15 @@ class LocalBackend:
         call = self._new_call(procedure, args, frame)
         self._calls.add(call)
         try:
+            if procedure.stream is not None:
+                call.open_stream(self._streams.new(procedure, frame, args))
             if not self._joined:
                 await self.open()
             ret = await self._invoke(call, args)
         finally:
             self._calls.discard(call)
-            call.close_fds()
+            if call.fds:
+                call.close_fds()
         try:
             return procedure.reply_frame(frame.serial, fitted(procedure, args, ret))
         except (WireError, ValueError) as error:
@@ -229,7 +238,6 @@ class LocalBackend:
             uri=self.uri,
             access=self.access,
             fds=frame.fds,
-            stream=None if procedure.stream is None else self._streams.new(procedure, frame, args),
         )
 
     def _error(self, frame: Frame, error: VirtError) -> Frame:
@@ -242,11 +250,11 @@ class LocalBackend:
 
     # Events
 
-    def _event(self, kind: EventKind, subject: Any, reference: Any, values: tuple[Any, ...]) -> None:
-        messages = list(self.registrations.messages(kind, reference, values))
-        if messages and self._may_hear(kind, subject):
-            for event, message in messages:
-                self._send(event.event_frame(message))
+    def _event(self, emission: Emission) -> None:
+        frames = self.registrations.frames(emission)
+        if frames and self._may_hear(emission.kind, emission.subject):
+            for frame in frames:
+                self._send(frame)
 
     def _may_hear(self, kind: EventKind, subject: Any) -> bool:
         for rule in rules_of(REGISTERS[kind.event_class].aclfilter):

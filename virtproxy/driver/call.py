@@ -11,8 +11,9 @@ import os
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from virtproxy.access.decision import Access
-from virtproxy.access.rules import Rule, rules_of
+from virtproxy.access.decision import Access, EveryoneMay
+from virtproxy.access.rules import Rule
+from virtproxy.driver.checks import checks_of
 from virtproxy.driver.stream import Stream
 from virtproxy.errors import VirtError, access_denied, internal
 from virtproxy.identity import Identity
@@ -42,7 +43,6 @@ class Call:
         uri: str,
         access: Access,
         fds: tuple[int, ...] = (),
-        stream: Stream | None = None,
     ) -> None:
         self.procedure = procedure
         self.args = args
@@ -55,7 +55,7 @@ class Call:
         self.fds = fds
         # The client left, or the daemon ends: for threads, which cannot be cancelled.
         self.cancelled = False
-        self._stream = stream
+        self._stream: Stream | None = None
         self._authorized = False
         self._filtered = False
 
@@ -66,31 +66,37 @@ class Call:
             raise RuntimeError(f"{self.procedure.name} has no stream")
         return self._stream
 
+    def open_stream(self, stream: Stream) -> None:
+        """The local backend has a stream for this call."""
+        self._stream = stream
+
     def authorize(self, subject: object) -> None:
         """Raise VirtError ACCESS_DENIED unless the caller has what the procedure's acl asks for on `subject`."""
         self._authorized = True
-        for rule in rules_of(self.procedure.acl):
-            if rule.kind != "connect" and rule.applies(self.args) and not self._permits(rule, subject):
+        for rule in checks_of(self.procedure).subject:
+            if rule.applies(self.args) and not self._permits(rule, subject):
                 raise self._denied()
 
     def authorize_connection(self) -> None:
         """The same for the rules about the connection itself; the local backend does it before the method."""
-        for rule in rules_of(self.procedure.acl):
-            if rule.kind == "connect" and rule.applies(self.args) and not self._permits(rule, None):
+        for rule in checks_of(self.procedure).connection:
+            if rule.applies(self.args) and not self._permits(rule, None):
                 raise self._denied()
 
     def visible(self, subjects: Iterable[T]) -> list[T]:
         """Those of `subjects` that the caller may know of, by the procedure's aclfilter."""
         self._filtered = True
-        rules = rules_of(self.procedure.aclfilter)
+        rules = checks_of(self.procedure).sight
+        if type(self.access) is EveryoneMay or not rules:
+            return list(subjects)
         return [subject for subject in subjects if all(self._permits(rule, subject) for rule in rules)]
 
     def check_complete(self) -> None:
         """Raise VirtError if the method did not check what the procedure declares: its reply must not leave."""
-        needs_subject = any(rule.kind not in ("connect", "none") for rule in rules_of(self.procedure.acl))
-        if needs_subject and not self._authorized:
+        checks = checks_of(self.procedure)
+        if checks.subject and not self._authorized:
             raise self._unchecked("authorize")
-        if self.procedure.aclfilter and not self._filtered:
+        if checks.filters and not self._filtered:
             raise self._unchecked("visible")
         if self._stream is not None and self._stream.work is None:
             raise self._unchecked("stream.serve")

@@ -7,15 +7,16 @@ modern or the legacy message for each registration that wants it. The limits and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 from virtproxy.errors import internal
 from virtproxy.protocol import remote
 from virtproxy.protocol.schema import Procedure
+from virtproxy.wire.frame import Frame
 
 LEGACY_IDS = 16
 
@@ -95,6 +96,8 @@ class Registrations:
     def __init__(self) -> None:
         self._ids = count()
         self._wishes: list[Registration] = []
+        # The same by what is wanted, for the way of an event.
+        self._wanted: dict[tuple[EventClass, int], list[Registration]] = {}
 
     def add(self, event_class: EventClass, event_id: int, subject: Any = None, *, legacy: bool = False) -> int:
         """Register and return the callback id; VirtError if there is no such event. `subject` is a reference."""
@@ -104,13 +107,14 @@ class Registrations:
         key = None if subject is None else key_of(subject)
         wish = Registration(next(self._ids), event_class, event_id, key, legacy)
         self._wishes.append(wish)
+        self._wanted.setdefault((event_class, event_id), []).append(wish)
         return wish.callback_id
 
     def remove(self, event_class: EventClass, callback_id: int) -> None:
         """Forget a registration; VirtError if this client has none with that id in that class."""
         for wish in self._wishes:
             if wish.event_class is event_class and wish.callback_id == callback_id:
-                self._wishes.remove(wish)
+                self._forget(wish)
                 return
         raise internal(f"{_CALLBACK_WORDS[event_class]} event callback {callback_id} not registered")
 
@@ -118,32 +122,55 @@ class Registrations:
         """Forget the first registration for a domain event, as the legacy calls do; VirtError if there is none."""
         for wish in self._wishes:
             if wish.event_class is EventClass.DOMAIN and wish.event_id == event_id:
-                self._wishes.remove(wish)
+                self._forget(wish)
                 return
         raise internal(f"domain event {event_id} not registered")
 
-    def messages(self, kind: EventKind, reference: Any, values: tuple[Any, ...]) -> Iterator[Message]:
-        """The messages (event procedure, payload) that this client is due for one event, one a registration."""
-        key = key_of(reference)
-        for wish in self._wishes:
-            if wish.event_class is kind.event_class and wish.event_id == kind.id and wish.subject in (None, key):
-                yield _message(kind, wish, reference, values)
+    def _forget(self, wish: Registration) -> None:
+        self._wishes.remove(wish)
+        self._wanted[wish.event_class, wish.event_id].remove(wish)
+
+    def frames(self, emission: Emission) -> list[Frame]:
+        """The packets that this client is due for one event, one a registration."""
+        wanted = self._wanted.get((emission.kind.event_class, emission.kind.id))
+        if not wanted:
+            return []
+        return [emission.frame(wish) for wish in wanted if wish.subject is None or wish.subject == emission.key]
 
 
-def _message(kind: EventKind, wish: Registration, reference: Any, values: tuple[Any, ...]) -> Message:
-    """An event that has a legacy form is nested in the modern one; newer events are flat."""
-    modern: Any = kind.modern.args
-    if kind.legacy is None:
-        return kind.modern, modern(wish.callback_id, reference, *values)
-    legacy: Any = kind.legacy.args
-    body = legacy(reference, *values)
-    if wish.legacy:
-        return kind.legacy, body
-    return kind.modern, modern(wish.callback_id, body)
+class Emission:
+    """One event on its way to all: it is encoded once for all who registered alike, not once for each."""
+
+    __slots__ = ("_frames", "_reference", "_values", "key", "kind", "subject")
+
+    def __init__(self, kind: EventKind, subject: Any, values: tuple[Any, ...]) -> None:
+        self.kind = kind
+        self.subject = subject
+        self._reference = subject.ref()
+        self.key = key_of(self._reference)
+        self._values = values
+        self._frames: dict[int, Frame] = {}
+
+    def frame(self, wish: Registration) -> Frame:
+        """The packet for one registration: modern ones differ in the callback id alone, legacy ones not at all."""
+        shared = -1 if wish.legacy and self.kind.legacy is not None else wish.callback_id
+        frame = self._frames.get(shared)
+        if frame is None:
+            event, message = self._message(wish)
+            frame = self._frames[shared] = event.event_frame(message)
+        return frame
+
+    def _message(self, wish: Registration) -> Message:
+        """An event that has a legacy form is nested in the modern one; newer events are flat."""
+        kind, modern = self.kind, cast(Any, self.kind.modern.args)
+        if kind.legacy is None:
+            return kind.modern, modern(wish.callback_id, self._reference, *self._values)
+        legacy = cast(Any, kind.legacy.args)
+        body = legacy(self._reference, *self._values)
+        return (kind.legacy, body) if wish.legacy else (kind.modern, modern(wish.callback_id, body))
 
 
-# Takes the kind, the driver's object, its reference and the further values of the message.
-Listener = Callable[[EventKind, Any, Any, tuple[Any, ...]], None]
+Listener = Callable[[Emission], None]
 
 
 class Subscribers:
@@ -166,6 +193,7 @@ class Subscribers:
     def emit(self, event: Procedure[Any, Any], subject: Any, values: tuple[Any, ...]) -> None:
         """Offer one event about `subject`, a driver's object with a `ref()`; KeyError if it is no modern event."""
         kind = KINDS[(event.program.number, event.number)]
-        reference = subject.ref()
-        for listener in list(self._listeners):
-            listener(kind, subject, reference, values)
+        if self._listeners:
+            emission = Emission(kind, subject, values)
+            for listener in list(self._listeners):
+                listener(emission)

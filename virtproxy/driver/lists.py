@@ -7,6 +7,7 @@ their number. The local backend asks before and after the driver's method.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from virtproxy.driver.sizes import LIST_LIMITS
@@ -14,9 +15,20 @@ from virtproxy.errors import internal, rpc
 from virtproxy.protocol import remote
 from virtproxy.protocol.schema import Procedure
 
+_ROOM_FIELDS = {"maxinfo", "ncpumaps", "maplen", "cell_count", "need_results", "nparams"}
+
+
+@cache
+def _asks_for_room(procedure: Procedure[Any, Any]) -> bool:
+    """Whether a call says anything of how much its reply should hold; most do not."""
+    fields = () if procedure.args is None else procedure.args.__match_args__
+    return procedure in LIST_LIMITS or not _ROOM_FIELDS.isdisjoint(fields)
+
 
 def check_room(procedure: Procedure[Any, Any], args: Any) -> None:
     """Refuse a count of wanted results that is negative or over what a reply can hold (VirtError)."""
+    if not _asks_for_room(procedure):
+        return
     _check_maps(args)
     if procedure is remote.NODE_GET_FREE_PAGES and args.cell_count * len(args.pages) > remote.NODE_MAX_CELLS:
         raise internal("the result won't fit into REMOTE_NODE_MAX_CELLS")
@@ -48,7 +60,7 @@ def _check_maps(args: Any) -> None:
 
 def fitted(procedure: Procedure[Any, Any], args: Any, ret: Any) -> Any:
     """The result as the caller asked for it: cut to the wanted count, or the count alone."""
-    if ret is None or args is None:
+    if ret is None or args is None or not _asks_for_room(procedure):
         return ret
     if getattr(args, "need_results", 1) == 0 or getattr(args, "nparams", 1) == 0:
         return type(ret)(*([] if isinstance(value, list) else value for value in ret))
