@@ -21,6 +21,7 @@ from virtproxy.driver.definitions import Definitions, StatusFiles, Stored, syste
 from virtproxy.driver.events import EventClass
 from virtproxy.driver.jobs import Job, Work
 from virtproxy.driver.kinds import Kind
+from virtproxy.driver.list_flags import ListFlags, either
 from virtproxy.driver.objects import Objects
 from virtproxy.driver.params import Params, Type, param, values_of
 from virtproxy.driver.place import Peer, Place
@@ -44,6 +45,7 @@ __all__ = [
     "Identity",
     "Job",
     "Kind",
+    "ListFlags",
     "Objects",
     "Params",
     "Peer",
@@ -54,6 +56,7 @@ __all__ = [
     "Type",
     "VirtError",
     "Work",
+    "either",
     "enums",
     "implements",
     "kinds",
