@@ -46,7 +46,7 @@ class Guest:
 
     def ref(self) -> remote.NonnullDomain:
         """How the protocol names it."""
-        return remote.NonnullDomain(name=self.name, uuid=self.uuid, id=self.id)
+        return remote.NonnullDomain(self.name, self.uuid, self.id)
 
     @property
     def active(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from virtproxy.driver import Call, ErrorCode, implements, remote
+from virtproxy.driver import Call, ErrorCode, ListFlags, implements, param, remote
 from virtproxy.drivers.test.guests import Guest, State
 from virtproxy.drivers.test.host import TestHost
 
@@ -29,15 +29,7 @@ _NOWAIT = 1 << 29
 _BACKING = 1 << 30
 _ENFORCE = 1 << 31
 _STATS_STATE = 1
-
-
-def matches(guest: Guest, flags: int) -> bool:
-    """Whether a guest is among those that the list flags ask for."""
-    for group in _FILTERS:
-        given = [wanted for bit, wanted in group if flags & bit]
-        if given and not any(wanted(guest) for wanted in given):
-            return False
-    return True
+GUESTS: ListFlags[Guest] = ListFlags(*_FILTERS)
 
 
 class Lookups(TestHost):
@@ -82,7 +74,7 @@ class Lookups(TestHost):
     @implements(remote.CONNECT_LIST_ALL_DOMAINS)
     async def list_all(self, call: Call, args: remote.ConnectListAllDomainsArgs) -> remote.ConnectListAllDomainsRet:
         call.check_flags(args.flags, LIST_FLAGS)
-        found = [guest.ref() for guest in call.visible(self.guests) if matches(guest, args.flags)]
+        found = [guest.ref() for guest in GUESTS.select(call.visible(self.guests), args.flags)]
         return remote.ConnectListAllDomainsRet(domains=found, ret=len(found))
 
     @implements(remote.CONNECT_GET_ALL_DOMAIN_STATS)
@@ -96,7 +88,7 @@ class Lookups(TestHost):
             raise call.error(ErrorCode.ARGUMENT_UNSUPPORTED, detail)
         asked = [self.guests.by_ref(ref) for ref in args.doms] if args.doms else self.guests
         wanted = _STATS_STATE if args.stats == 0 else args.stats
-        records = [_record(guest, wanted) for guest in call.visible(asked) if matches(guest, args.flags)]
+        records = [_record(guest, wanted) for guest in GUESTS.select(call.visible(asked), args.flags)]
         return remote.ConnectGetAllDomainStatsRet(ret_stats=records)
 
     def _visible(self, call: Call, *, active: bool) -> list[Guest]:
@@ -106,10 +98,5 @@ class Lookups(TestHost):
 def _record(guest: Guest, wanted: int) -> remote.DomainStatsRecord:
     params = []
     if wanted & _STATS_STATE:
-        params = [_int("state.state", guest.state), _int("state.reason", guest.reason)]
-    return remote.DomainStatsRecord(dom=guest.ref(), params=params)
-
-
-def _int(field: str, value: int) -> remote.TypedParam:
-    kind = remote.TypedParameterType.INT
-    return remote.TypedParam(field=field, value=remote.TypedParamValue(type=kind, value=value))
+        params = [param("state.state", int(guest.state)), param("state.reason", int(guest.reason))]
+    return remote.DomainStatsRecord(guest.ref(), params)
