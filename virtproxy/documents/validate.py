@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Checks a document against libvirt's RelaxNG schemas, for the calls whose flags ask for it (``*_VALIDATE``).
 
-Drivers call it once the root element is the right one, which libvirt looks at first. The schemas are those that the distribution's libvirt installs; libxml2 judges, here
-as there, so that the verdict has the same words. Without lxml or the schemas the call is refused: it asked for a check.
+Drivers call it once the root element is the right one, which libvirt looks at first. The schemas are those that the
+distribution's libvirt installs; libxml2 judges, here as there, so that the verdict has the same words. Without lxml or
+the schemas the call is refused: it asked for a check.
 """
 
 from __future__ import annotations
