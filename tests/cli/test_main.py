@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 
 import pytest
 
 from virtproxy.cli import demo
-from virtproxy.cli.main import main
+from virtproxy.cli.main import SUBCOMMANDS, main
 from virtproxy.cli.output import CommandError
 
 
@@ -58,3 +60,26 @@ def test_how_a_subcommand_ends(
     monkeypatch.setattr(demo, "run", fail)
     assert main(["demo"]) == status
     assert capsys.readouterr().err == said
+
+
+def test_each_subcommand_has_its_module_and_is_named_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ending("--help") == 0
+    said = capsys.readouterr().out
+    for subcommand, summary in SUBCOMMANDS.items():
+        assert f"    {subcommand} " in said
+        assert summary.split(",")[0][:30] in " ".join(said.split())
+        with pytest.raises(SystemExit) as ended:
+            main([subcommand, "--help"])
+        assert ended.value.code == 0
+
+
+@pytest.mark.parametrize("words", ["--version", "--help", "mode --help"])
+def test_only_the_chosen_subcommand_is_imported(words: str) -> None:
+    program = (
+        "import sys; from virtproxy.cli import main\n"
+        f"try: main.main({words.split()!r})\n"
+        "except SystemExit: pass\n"
+        "print(*(n for n in main.SUBCOMMANDS if f'virtproxy.cli.{n}' in sys.modules), file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stderr.split() == [word for word in words.split() if not word.startswith("-")]

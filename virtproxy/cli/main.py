@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The ``virtproxy`` tool: its subcommands and how they end.
 
-The console script calls main. Each subcommand is a module with ``add_arguments(parser)`` and
-``run(options) -> exit status``. No traceback reaches a user: what can go wrong is a CommandError.
+The console script calls main. Each subcommand is a module of this package with ``add_arguments(parser)`` and
+``run(options) -> exit status``, imported only when it is the one that is asked for. No traceback reaches a user:
+what can go wrong is a CommandError.
 """
 
 from __future__ import annotations
@@ -10,24 +11,26 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from types import ModuleType
 
 from virtproxy import __version__
-from virtproxy.cli import audit, demo, doctor, install, mode, pki, policy, top, trace, user
 from virtproxy.cli.output import CommandError, complain
 
 PROGRAM = "virtproxy"
-SUBCOMMANDS: dict[str, tuple[ModuleType, str]] = {
-    "audit": (audit, "verify and read the audit log"),
-    "demo": (demo, "start virtproxyd with the test driver and talk to it"),
-    "doctor": (doctor, "look at this host's sockets, units, settings, certificates and daemons"),
-    "install": (install, "lay down units, configuration, polkit and SASL files, and remove them"),
-    "mode": (mode, "say whether monolithic or modular daemons are in use, and switch"),
-    "policy": (policy, "check a policy, and ask it who may do what"),
-    "top": (top, "show a daemon's clients and their calls in flight, the longest waiting first"),
-    "trace": (trace, "show what clients and daemon say to each other, live or recorded"),
-    "user": (user, "say who may log in by a password (SASL)"),
-    "pki": (pki, "make, renew, revoke and check the certificates that TLS needs"),
+# The module of each, by its name, and what the help says of it.
+SUBCOMMANDS = {
+    "audit": "verify and read the audit log",
+    "demo": "start virtproxyd with the test driver and talk to it",
+    "doctor": "look at this host's sockets, units, settings, certificates and daemons",
+    "install": "lay down units, configuration, polkit and SASL files, and remove them",
+    "mode": "say whether monolithic or modular daemons are in use, and switch",
+    "policy": "check a policy, and ask it who may do what",
+    "top": "show a daemon's clients and their calls in flight, the longest waiting first",
+    "trace": "show what clients and daemon say to each other, live or recorded",
+    "user": "say who may log in by a password (SASL)",
+    "pki": "make, renew, revoke and check the certificates that TLS needs",
 }
 EXAMPLES = """\
 examples:
@@ -47,9 +50,10 @@ examples:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run with these arguments (default: the command line's); return the exit status."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = _parser(words).parse_args(words)
     try:
-        status: int = SUBCOMMANDS[options.subcommand][0].run(options)
+        status: int = _module(options.subcommand).run(options)
     except CommandError as error:
         complain(f"{PROGRAM} {options.subcommand}", str(error))
         return 1
@@ -62,7 +66,12 @@ def main(arguments: list[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def _module(name: str) -> ModuleType:
+    return import_module(f"virtproxy.cli.{name}")
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser that can read ``words``: it knows the options of the subcommand in them, and of no other."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="The tool of virtproxy, the libvirt daemon family in Python.",
@@ -71,10 +80,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-V", "--version", action="version", version=f"{PROGRAM} {__version__}")
     subparsers = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
-    for name, (module, summary) in SUBCOMMANDS.items():
-        module.add_arguments(
-            subparsers.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-        )
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    for name, summary in SUBCOMMANDS.items():
+        described = subparsers.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        if name == chosen:
+            _module(name).add_arguments(described)
     return parser
 
 
