@@ -45,6 +45,15 @@ def test_a_private_value_is_shown_to_nobody(client: Client) -> None:
     assert (error.code, error.message) == (ErrorCode.INVALID_SECRET, "Invalid secret: secret is private")
 
 
+def test_a_document_is_validated_for_whom_asks(client: Client) -> None:
+    bogus = document().replace("</secret>", "<bogus/></secret>")
+    args = remote.SecretDefineXmlArgs(xml=bogus, flags=1)
+    error = error_of(client, remote.SECRET_DEFINE_XML, args)
+    assert error.code == ErrorCode.XML_INVALID_SCHEMA and "bogus" in str(error.message)
+    result_of(client, remote.SECRET_DEFINE_XML, remote.SecretDefineXmlArgs(xml=document(), flags=1))
+    result_of(client, remote.SECRET_DEFINE_XML, remote.SecretDefineXmlArgs(xml=bogus, flags=0))
+
+
 class Refusing:
     """Grants everything but one permission, and notes about which secret it was asked."""
 

@@ -16,6 +16,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.python.failure import Failure
 
 from virtproxy.documents.secret import SecretDocument, parse
+from virtproxy.documents.validate import validate
 from virtproxy.driver import (
     Call,
     Driver,
@@ -120,7 +121,7 @@ class SecretDriver(Driver):
     async def define(self, call: Call, args: remote.SecretDefineXmlArgs) -> remote.SecretDefineXmlRet:
         call.check_flags(args.flags, VALIDATE)
         if args.flags & VALIDATE:
-            raise call.error(ErrorCode.CONFIG_UNSUPPORTED, "documents of secrets cannot be validated here")
+            validate(args.xml, "secret")
         document = parse(args.xml)
         call.authorize(Secret(document))
         return remote.SecretDefineXmlRet(secret=(await self._whole(self._define(document))).ref())
