@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A parsed domain document checked in the order in which libvirt notices faults, and completed with its defaults.
+
+`model` calls `complete` on the tree of a new document. What the elements hold is shaped by the tables; here is what
+concerns the machine as a whole: name, UUID, memory, vCPUs, boot, and what happens when it stops.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+from virtproxy.documents.domain import implied
+from virtproxy.documents.domain.grammar import root_rule
+from virtproxy.documents.domain.layout import OS_TYPES, TYPES
+from virtproxy.documents.domain.meanings import HOOKS
+from virtproxy.documents.domain.shape import Shaper
+from virtproxy.documents.domain.values import internal, scaled, unsupported, xml_error
+from virtproxy.documents.markup import Element
+from virtproxy.errors import VirtError
+from virtproxy.protocol.errors import ErrorCode, ErrorDomain
+
+ACTIONS = {"on_poweroff": "destroy", "on_reboot": "restart", "on_crash": "destroy"}
+_CPUS_MAX = 1 << 16
+
+
+def complete(root: Element) -> bytes:
+    """Check the tree, fill in what libvirt fills in, put it in order, and return the domain's UUID.
+
+    Raises VirtError with libvirt's code and text.
+    """
+    _check_root(root)
+    name = root.value("name")
+    uuid = _uuid(root)
+    _check_name(name)
+    _check_os(root)
+    prefixes = {name: value for name, value in root.attributes.items() if name.startswith("xmlns")}
+    root.attributes = {name: value for name, value in root.attributes.items() if name not in prefixes}
+    root.child("uuid").set_text(str(UUID(bytes=uuid)))
+    _prepare(root)
+    Shaper(HOOKS).shape(root, root_rule())
+    _complete_memory(root)
+    _complete_vcpus(root)
+    _complete_placement(root)
+    implied.complete(root)
+    metadata = root.find("metadata")
+    if metadata is not None:
+        metadata.attributes.update(prefixes)
+    return uuid
+
+
+def _check_root(root: Element) -> None:
+    if root.name != "domain":
+        raise xml_error(f"expecting root element of 'domain', not '{root.name}'", ErrorDomain.XML)
+    if "type" not in root.attributes:
+        raise internal("missing domain type attribute")
+    if root.attributes["type"] not in TYPES:
+        raise unsupported(f"invalid domain type {root.attributes['type']}")
+
+
+def _check_name(name: str | None) -> None:
+    if not name:
+        raise VirtError.of(ErrorCode.NO_NAME, domain=ErrorDomain.DOMAIN)
+    if "/" in name:
+        raise xml_error(f"name {name} cannot contain '/'")
+
+
+def _check_os(root: Element) -> None:
+    os_type = root.value("os/type")
+    if not os_type and root.value("bootloader"):
+        root.child("os").child("type").set_text("hvm")
+        return
+    if not os_type:
+        raise xml_error("an os <type> must be specified")
+    if os_type not in OS_TYPES:
+        raise unsupported(f"unknown OS type '{os_type}'")
+    if os_type == "exe" and not root.value("os/init"):
+        raise xml_error("init binary must be specified")
+
+
+def _uuid(root: Element) -> bytes:
+    text = root.value("uuid")
+    if text is None:
+        return uuid4().bytes
+    try:
+        return UUID(text).bytes
+    except ValueError:
+        raise internal("malformed uuid element") from None
+
+
+def _prepare(root: Element) -> None:
+    """Put in the elements that every domain has, for the tables to order them."""
+    for name in ("memory", "vcpu", "clock", "devices"):
+        root.child(name)
+    for name, action in ACTIONS.items():
+        if not root.value(name):
+            root.child(name).set_text(action)
+    if root.find("memory") is not None and not root.value("memory"):
+        root.child("memory").set_text("0")
+    os = root.child("os")
+    os.child("type").attributes.setdefault("arch", "i686")
+    if not root.value("vcpu"):
+        root.child("vcpu").set_text("1")
+
+
+def kib(element: Element) -> int:
+    """A memory element in KiB, rounded up; VirtError if it is none."""
+    text = element.text.strip()
+    found = scaled(text, element.attributes.get("unit", ""), "KiB")
+    if found is None:
+        raise xml_error(f"Invalid value '{text}' for element or attribute './{element.name}[1]'", ErrorDomain.XML)
+    return -(-found // 1024)
+
+
+def _complete_memory(root: Element) -> None:
+    memory = root.child("memory")
+    cells = root.find("cpu/numa")
+    if cells is not None and memory.text == "0":
+        memory.set_text(str(sum(int(cell.attributes["memory"]) for cell in cells.elements if cell.name == "cell")))
+    most = int(memory.text)
+    if most == 0:
+        raise xml_error("Memory size must be specified via <memory> or in the <numa> configuration")
+    current = root.find("currentMemory")
+    if current is None:
+        place = root.children.index(memory)
+        current = Element("currentMemory", {"unit": "KiB"})
+        root.children.insert(place + 1, current)
+    now = int(current.text or 0)
+    current.set_text(str(min(now, most) if now else most))
+
+
+def _complete_vcpus(root: Element) -> None:
+    element = root.child("vcpu")
+    listed = root.find("vcpus")
+    if listed is not None:
+        enabled = sum(each.attributes["enabled"] == "yes" for each in listed.elements)
+        element.attributes["current"] = str(enabled)
+    text = element.text.strip()
+    current = element.attributes.get("current", text)
+    if not _is_count(text) or not _is_count(current):
+        which = "maximum" if not _is_count(text) else "current"
+        raise xml_error(f"{which} vcpus count must be an integer")
+    if int(current) > int(text):
+        raise unsupported("maximum vCPU count must not be less than current vCPU count")
+    if current == text:
+        element.attributes.pop("current", None)
+
+
+def _complete_placement(root: Element) -> None:
+    """Where vCPUs and memory are placed automatically, both are."""
+    vcpu, numatune = root.child("vcpu"), root.find("numatune/memory")
+    if numatune is not None and numatune.attributes.get("placement") == "auto" and "cpuset" not in vcpu.attributes:
+        vcpu.attributes["placement"] = "auto"
+    if vcpu.attributes["placement"] == "auto" and numatune is None:
+        place = next(
+            (at for at, child in enumerate(root.elements) if child.name in _AFTER_NUMATUNE), len(root.children)
+        )
+        tune = Element("numatune")
+        tune.children = [Element("memory", {"mode": "strict", "placement": "auto"})]
+        root.children.insert(place, tune)
+    if root.find("bootloader") is None:
+        root.remove("bootloader_args")
+    if root.find("numatune/memnode") is not None and root.find("cpu/numa") is None:
+        raise xml_error("Element 'memnode' is invalid without any guest NUMA cells")
+
+
+_AFTER_NUMATUNE = frozenset({"resource", "sysinfo", "bootloader", "os"})
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < int(text) < _CPUS_MAX

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a domain's devices make one another need: addresses on buses, the buses' controllers, names, ports.
+
+`check` calls `complete` when every device has its own shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from virtproxy.documents.domain.grammar import group_child
+from virtproxy.documents.domain.meanings.storage import described, disk_index
+from virtproxy.documents.domain.shape import put
+from virtproxy.documents.domain.values import unsupported, xml_error
+from virtproxy.documents.markup import Element
+
+# Disks on one controller, by bus.
+_UNITS = {"scsi": 7, "ide": 4, "sata": 6, "fdc": 2}
+
+
+def complete(root: Element) -> None:
+    """Add what libvirt adds to the devices of a definition. VirtError if two devices cannot be together."""
+    devices = root.child("devices")
+    kinds: dict[str, list[Element]] = {}
+    for device in devices.elements:
+        kinds.setdefault(device.name, []).append(device)
+    _index_controllers(kinds)
+    disks = kinds.get("disk", ())
+    for disk in disks:
+        _place_disk(disk)
+    _tell_apart(disks)
+    _first_console(kinds)
+    _number_ports(kinds)
+    _place_hostdevs(kinds)
+    _place_smartcards(kinds)
+    _add_controllers(kinds)
+    _add_video(kinds)
+    for index, interface in enumerate(kinds.get("interface", ())):
+        _name_interface(interface, index)
+    _check_usb(kinds)
+    places = group_child("&devices")
+    known = {"emulator": -1} | {name: child.place for name, child in places.items()}
+    in_order = sorted((name for name in kinds if name in known), key=known.__getitem__)
+    unknown = [each for name in kinds if name not in known for each in kinds[name]]
+    devices.children = [*(each for name in in_order for each in kinds[name]), *unknown]
+
+
+def _index_controllers(kinds: dict[str, list[Element]]) -> None:
+    used: dict[str, set[int]] = {}
+    for controller in kinds.get("controller", ()):
+        attributes = controller.attributes
+        type_ = attributes["type"]
+        taken = used.setdefault(type_, set())
+        index = int(attributes.get("index", -1))
+        if index < 0:
+            index = next(number for number in range(len(taken) + 1) if number not in taken)
+        taken.add(index)
+        rest = {name: value for name, value in attributes.items() if name not in ("type", "index")}
+        controller.attributes = {"type": type_, "index": str(index), **rest}
+
+
+def _drive(controller: int, bus: int, unit: int) -> Element:
+    places = {"controller": str(controller), "bus": str(bus), "target": "0", "unit": str(unit)}
+    return Element("address", {"type": "drive", **places})
+
+
+def _place_disk(disk: Element) -> None:
+    """A disk's name says its place on the bus, where it has places."""
+    target = disk.child("target").attributes
+    units = _UNITS.get(target["bus"])
+    index = disk_index(target["dev"])
+    if units is None or index < 0 or disk.find("address") is not None:
+        return
+    controller, unit = divmod(index, units)
+    bus, unit = divmod(unit, 2) if target["bus"] == "ide" else (0, unit)
+    disk.children.append(_drive(controller, bus, unit))
+
+
+def _tell_apart(disks: Iterable[Element]) -> None:
+    seen: dict[str, Element] = {}
+    for disk in disks:
+        name = disk.child("target").attributes["dev"]
+        if name in seen:
+            sources = f"'{described(seen[name])}' and '{described(disk)}'"
+            raise xml_error(f"target '{name}' duplicated for disk sources {sources}")
+        seen[name] = disk
+
+
+def _first_console(kinds: dict[str, list[Element]]) -> None:
+    """The first serial port and the first console are one."""
+    consoles, serials = kinds.get("console", []), kinds.get("serial", [])
+    for console in consoles:
+        target = console.find("target")
+        if target is None:
+            put(console, Element("target", {"type": "serial"}), frozenset({"alias", "acpi", "address"}))
+        else:
+            target.attributes = {"type": "serial", **target.attributes}
+    for console in consoles[1:]:
+        if console.child("target").attributes["type"] == "serial":
+            raise unsupported("Only the first console can be a serial port")
+    if consoles and consoles[0].child("target").attributes["type"] == "serial":
+        if not serials:
+            serials = kinds["serial"] = [_other(consoles[0], "serial")]
+        else:
+            consoles[0] = _other(serials[0], "console")
+    elif serials and not consoles:
+        kinds["console"] = [_other(serials[0], "console")]
+
+
+def _other(device: Element, name: str) -> Element:
+    """The same port, seen as a console or as a serial one."""
+    twin = device.copy()
+    twin.name = name
+    target = twin.find("target")
+    if target is None:
+        target = Element("target")
+        put(twin, target, frozenset({"alias", "acpi", "address"}))
+    target.children = []
+    port = {"port": target.attributes["port"]} if "port" in target.attributes else {}
+    target.attributes = {"type": "serial", **port} if name == "console" else port
+    return twin
+
+
+def _number_ports(kinds: dict[str, list[Element]]) -> None:
+    for name in ("serial", "parallel", "console"):
+        devices = kinds.get(name, [])
+        used = [int(port) for each in devices if (port := _target(each).attributes.get("port"))]
+        following = max(used, default=-1) + 1
+        if name == "serial":
+            following = 0
+        for device in devices:
+            attributes = _target(device).attributes
+            if "port" not in attributes:
+                while name == "serial" and following in used:
+                    following += 1
+                attributes["port"] = str(following)
+                following += 1
+    serials, consoles = kinds.get("serial"), kinds.get("console")
+    if serials and consoles and _target(consoles[0]).attributes["type"] == "serial":
+        _target(consoles[0]).attributes["port"] = _target(serials[0]).attributes["port"]
+
+
+def _target(device: Element) -> Element:
+    target = device.find("target")
+    if target is None:
+        target = Element("target")
+        put(device, target, frozenset({"alias", "acpi", "address"}))
+    return target
+
+
+def _place_hostdevs(kinds: dict[str, list[Element]]) -> None:
+    unit = 0
+    for hostdev in kinds.get("hostdev", ()):
+        if hostdev.attributes["type"] == "scsi" and hostdev.find("address") is None:
+            hostdev.children.append(_drive(0, 0, unit))
+            unit += 1
+
+
+def _place_smartcards(kinds: dict[str, list[Element]]) -> None:
+    for slot, card in enumerate(kinds.get("smartcard", ())):
+        address = card.find("address")
+        if address is None:
+            card.children.append(Element("address", {"type": "ccid", "controller": "0", "slot": str(slot)}))
+        elif address.attributes["type"] != "ccid":
+            raise unsupported("Controllers must use the 'ccid' address type")
+
+
+def _add_controllers(kinds: dict[str, list[Element]]) -> None:
+    for type_ in _UNITS:
+        disks = [disk for disk in kinds.get("disk", ()) if disk.child("target").attributes["bus"] == type_]
+        highest = max((_drive_controller(disk) for disk in disks), default=-1)
+        _add(kinds, type_, range(highest + 1))
+    serial = [each for name in ("channel", "console") for each in kinds.get(name, ())]
+    for device in serial:
+        target = device.find("target")
+        if target is not None and target.attributes.get("type") == "virtio":
+            _add(kinds, "virtio-serial", [_controller(device, "virtio-serial")])
+    for card in kinds.get("smartcard", ()):
+        _add(kinds, "ccid", [_controller(card, "ccid")])
+    hostdevs = [each for each in kinds.get("hostdev", ()) if each.attributes["type"] == "scsi"]
+    _add(kinds, "scsi", range(max(map(_drive_controller, hostdevs), default=-1) + 1))
+
+
+def _drive_controller(device: Element) -> int:
+    address = device.find("address")
+    if address is None or address.attributes["type"] != "drive":
+        return -1
+    return int(address.attributes["controller"])
+
+
+def _controller(device: Element, type_: str) -> int:
+    address = device.find("address")
+    return 0 if address is None or address.attributes["type"] != type_ else int(address.attributes["controller"])
+
+
+def _add(kinds: dict[str, list[Element]], type_: str, indexes: Iterable[int]) -> None:
+    controllers = kinds.setdefault("controller", [])
+    present = {int(each.attributes["index"]) for each in controllers if each.attributes["type"] == type_}
+    for index in indexes:
+        if index not in present:
+            controllers.append(Element("controller", {"type": type_, "index": str(index)}))
+            present.add(index)
+    if not controllers:
+        del kinds["controller"]
+
+
+def _add_video(kinds: dict[str, list[Element]]) -> None:
+    """What shows something needs a card; the first card is the primary one."""
+    if kinds.get("graphics") and not kinds.get("video"):
+        model = Element("model", {"type": "cirrus", "vram": "16384", "heads": "1"})
+        card = Element("video")
+        card.children.append(model)
+        kinds["video"] = [card]
+    cards = kinds.get("video", [])
+    if not cards:
+        return
+    primary = [card for card in cards if card.child("model").attributes.get("primary") == "yes"]
+    if len(primary) > 1:
+        raise xml_error("Only one primary video device is supported")
+    chosen = primary[0] if primary else cards[0]
+    attributes = chosen.child("model").attributes
+    if "primary" not in attributes:
+        rest: dict[str, str] = {name: attributes.pop(name) for name in ("blob", "edid") if name in attributes}
+        attributes["primary"] = "yes"
+        attributes.update(rest)
+    cards.remove(chosen)
+    cards.insert(0, chosen)
+    if len(cards) > 1 and any(card.child("model").attributes["type"] == "none" for card in cards):
+        raise unsupported("a 'none' video type must be the only video device defined for the domain")
+
+
+def _check_usb(kinds: dict[str, list[Element]]) -> None:
+    hosts = [each for each in kinds.get("controller", ()) if each.attributes["type"] == "usb"]
+    usable = any(each.attributes.get("model") != "none" for each in hosts)
+    if kinds.get("redirdev") and not usable:
+        raise unsupported("cannot add redirected USB device: USB is disabled for this domain")
+    if hosts and not usable and any(each.attributes.get("bus") == "usb" for each in kinds.get("input", ())):
+        raise unsupported("Can't add USB input device. USB bus is disabled")
+
+
+def _name_interface(interface: Element, index: int) -> None:
+    """The test driver's own name for an interface on the host, where none is given."""
+    target = interface.find("target")
+    if target is None:
+        target = Element("target")
+        put(interface, target, _AFTER_TARGET)
+    if "dev" not in target.attributes:
+        target.attributes = {"dev": f"testnet{index}", **target.attributes}
+
+
+_AFTER_TARGET = frozenset({
+    "guest", "model", "driver", "backend", "filterref", "portForward", "tune", "teaming", "link", "mtu", "coalesce",
+    "boot", "alias", "rom", "acpi", "address",
+})  # fmt: skip
