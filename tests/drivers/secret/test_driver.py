@@ -50,8 +50,8 @@ def test_a_document_is_validated_for_whom_asks(client: Client) -> None:
     args = remote.SecretDefineXmlArgs(xml=bogus, flags=1)
     error = error_of(client, remote.SECRET_DEFINE_XML, args)
     assert error.code == ErrorCode.XML_INVALID_SCHEMA and "bogus" in str(error.message)
-    result_of(client, remote.SECRET_DEFINE_XML, remote.SecretDefineXmlArgs(xml=document(), flags=1))
-    result_of(client, remote.SECRET_DEFINE_XML, remote.SecretDefineXmlArgs(xml=bogus, flags=0))
+    result_of(client.call(remote.SECRET_DEFINE_XML, remote.SecretDefineXmlArgs(xml=document(), flags=1)))
+    result_of(client.call(remote.SECRET_DEFINE_XML, remote.SecretDefineXmlArgs(xml=bogus, flags=0)))
 
 
 class Refusing:
