@@ -53,7 +53,7 @@ def guest_of(xml: str) -> Guest:
     """The guest that a document describes; VirtError if it describes none."""
     root = parse(xml)
     name = root.value("name")
-    if root.name != "domain" or not name or "/" in name:
+    if root.name != "domain" or not name:
         raise VirtError.of(ErrorCode.XML_ERROR, "a <domain> with a <name> is wanted", domain=ErrorDomain.DOMAIN)
     try:
         identity = uuid.UUID(root.value("uuid") or str(uuid.uuid4()))
@@ -116,6 +116,12 @@ class ToyDriver(Driver):
         call.authorize(guest)
         return remote.DomainGetStateRet(state=guest.state, reason=0)
 
+    @implements(remote.DOMAIN_IS_ACTIVE)
+    async def is_active(self, call: Call, args: remote.DomainIsActiveArgs) -> remote.DomainIsActiveRet:
+        guest = self.guests.by_ref(args.dom)
+        call.authorize(guest)
+        return remote.DomainIsActiveRet(active=int(guest.state == State.RUNNING))
+
     @implements(remote.DOMAIN_GET_XML_DESC)
     async def get_xml(self, call: Call, args: remote.DomainGetXmlDescArgs) -> remote.DomainGetXmlDescRet:
         guest = self.guests.by_ref(args.dom)
@@ -128,9 +134,18 @@ class ToyDriver(Driver):
     async def define(self, call: Call, args: remote.DomainDefineXmlArgs) -> remote.DomainDefineXmlRet:
         guest = guest_of(args.xml)
         call.authorize(guest)
-        await self.files.save(guest.name, guest.xml)
-        self.guests.add(guest)
-        self.emit(remote.DOMAIN_EVENT_CALLBACK_LIFECYCLE, guest, Event.DEFINED, 0)
+        known = self.guests.claim(guest.name, guest.uuid)
+        if known is None:
+            self.guests.add(guest)  # before the file is written: nobody else gets the name meanwhile
+        try:
+            await self.files.save(guest.name, guest.xml, guest.uuid)
+        except VirtError:
+            if known is None:
+                self.guests.remove(guest)
+            raise
+        if known is not None:
+            known.xml, guest = guest.xml, known
+        self.emit(remote.DOMAIN_EVENT_CALLBACK_LIFECYCLE, guest, Event.DEFINED, int(known is not None))
         return remote.DomainDefineXmlRet(dom=guest.ref())
 
     @implements(remote.DOMAIN_UNDEFINE)

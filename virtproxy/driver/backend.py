@@ -25,7 +25,7 @@ from virtproxy.driver.coroutines import rest_of
 from virtproxy.driver.events import Emission, EventKind, Registrations
 from virtproxy.driver.lists import check_room, fitted
 from virtproxy.driver.local_streams import Streams
-from virtproxy.driver.registration import REGISTERS, SERVED
+from virtproxy.driver.registration import DEFAULTS, REGISTERS, SERVED
 from virtproxy.errors import VirtError, internal, no_support, rpc
 from virtproxy.identity import Identity
 from virtproxy.protocol import lxc, qemu, remote
@@ -215,11 +215,11 @@ class LocalBackend:
     async def _invoke(self, call: Call, args: Any) -> Any:
         procedure = call.procedure
         check_room(procedure, args)
-        served = SERVED.get(procedure)
+        method = self.driver.method(procedure)
+        served = SERVED.get(procedure) or (DEFAULTS.get(procedure) if method is None else None)
         if served is not None:
             call.authorize_connection()
             return served(self, call, args)
-        method = self.driver.method(procedure)
         if method is None:
             raise no_support(procedure.api or procedure.name, error_domain(procedure))
         call.authorize_connection()

@@ -125,3 +125,15 @@ _TABLE: tuple[tuple[Procedure[Any, Any], Served], ...] = (
     (remote.CONNECT_SECRET_EVENT_DEREGISTER_ANY, _drop(EventClass.SECRET)),
 )
 SERVED = dict(_TABLE)
+
+
+def _uri(backend: LocalBackend, call: Call, args: None) -> Any:
+    return remote.ConnectGetUriRet(uri=call.uri)
+
+
+def _type(backend: LocalBackend, call: Call, args: None) -> Any:
+    return remote.ConnectGetTypeRet(type=backend.driver.name)
+
+
+# The same for a driver that does not serve them itself.
+DEFAULTS: dict[Procedure[Any, Any], Served] = {remote.CONNECT_GET_URI: _uri, remote.CONNECT_GET_TYPE: _type}
