@@ -60,10 +60,16 @@ def test_a_call_reaches_its_method_with_its_circumstances(driver: ToyDriver) -> 
     assert call.procedure is remote.CONNECT_GET_HOSTNAME
 
 
+def test_a_driver_that_says_nothing_of_itself_has_it_said(driver: ToyDriver) -> None:
+    harness = DriverHarness(driver, uri="toy:///system")
+    assert result_of(harness.call(remote.CONNECT_GET_URI, None)).uri == "toy:///system"
+    assert result_of(harness.call(remote.CONNECT_GET_TYPE, None)).type == "toy"
+
+
 @pytest.mark.parametrize(
     ("procedure", "args", "api", "domain"),
     [
-        (remote.CONNECT_GET_TYPE, None, "virConnectGetType", ErrorDomain.DOMAIN),
+        (remote.CONNECT_GET_VERSION, None, "virConnectGetVersion", ErrorDomain.DOMAIN),
         (remote.CONNECT_NUM_OF_SECRETS, None, "virConnectNumOfSecrets", ErrorDomain.SECRET),
         (remote.CONNECT_NUM_OF_NETWORKS, None, "virConnectNumOfNetworks", ErrorDomain.NETWORK),
         (
