@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.toy import result_of
-from virtproxy.driver import Definitions, ErrorCode, Place, StatusFiles, VirtError
+from virtproxy.driver import Definitions, ErrorCode, Instance, Place, StatusFiles, VirtError, should_autostart
 
 UUID = bytes(range(16))
 
@@ -160,3 +162,26 @@ def test_status_files_are_below_the_run_directory(place: Place, tmp_path: Path) 
     result_of(status.save("a", "<poolstate/>"))
     assert status.path("a") == str(tmp_path / "run" / "storage" / "a.xml")
     assert [stored.name for stored in result_of(StatusFiles(place, "storage").load(str))] == ["a"]
+
+
+def test_what_starts_by_itself_is_started_once_after_the_host(place: Place, tmp_path: Path) -> None:
+    assert result_of(should_autostart(place, "storage"))
+    assert not result_of(should_autostart(place, "storage"))
+    assert (tmp_path / "run" / "storage" / "autostarted").exists()
+
+
+def test_a_driver_is_there_once_a_host(place: Place, tmp_path: Path) -> None:
+    instance = Instance(place, "storage")
+    instance.acquire()
+    path = tmp_path / "run" / "storage" / "driver.pid"
+    assert path.read_text() == str(os.getpid())
+    script = (
+        "import sys; from virtproxy.driver import Instance, Place, VirtError\n"
+        f"try: Instance(Place.under({str(tmp_path)!r}), 'storage').acquire()\n"
+        "except VirtError as error: sys.exit(error.message)"
+    )
+    second = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20)
+    assert second.returncode == 1 and f"(process {os.getpid()})" in second.stderr
+    instance.release()
+    assert not path.exists()
+    assert subprocess.run([sys.executable, "-c", script], timeout=20).returncode == 0

@@ -51,7 +51,7 @@ def test_what_is_not_there_is_an_error_of_its_kind(pools: Objects[Pool]) -> None
     finds: list[tuple[Callable[[], Pool], str]] = [
         (lambda: pools.by_name("x"), "name 'x'"),
         (lambda: pools.by_uuid(A), f"uuid '{UUID(bytes=A)}'"),
-        (lambda: pools.by_id(3), "id '3'"),
+        (lambda: pools.by_id(3), "id 3"),
     ]
     for find, detail in finds:
         with pytest.raises(VirtError) as caught:
@@ -82,6 +82,17 @@ def test_a_document_is_about_the_object_of_its_name_and_uuid(pools: Objects[Pool
     with pytest.raises(VirtError) as caught:
         pools.add(Pool("one", B))
     assert message(caught) == f"operation failed: pool 'one' already exists with uuid {UUID(bytes=A)}"
+
+
+def test_filters_and_secrets_have_words_of_their_own() -> None:
+    filters: Objects[Pool] = Objects(kinds.NWFILTERS)
+    filters.add(Pool("one", A))
+    with pytest.raises(VirtError) as caught:
+        filters.claim("two", A)
+    assert message(caught) == "operation failed: filter with same UUID but different name ('one') already exists"
+    with pytest.raises(VirtError) as caught:
+        Objects[Pool](kinds.SECRETS).by_ref(remote.NonnullSecret(uuid=A, usage_type=0, usage_id=""))
+    assert message(caught) == f"Secret not found: no secret with matching uuid '{UUID(bytes=A)}'"
 
 
 def test_a_renamed_object_keeps_its_turn_and_number(pools: Objects[Pool]) -> None:

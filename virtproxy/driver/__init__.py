@@ -17,8 +17,9 @@ from __future__ import annotations
 from virtproxy.driver import enums, kinds
 from virtproxy.driver.base import Driver, implements
 from virtproxy.driver.call import Call
-from virtproxy.driver.definitions import Definitions, StatusFiles, Stored, system_error
+from virtproxy.driver.definitions import Definitions, StatusFiles, Stored, should_autostart, system_error
 from virtproxy.driver.events import EventClass
+from virtproxy.driver.instance import Instance
 from virtproxy.driver.jobs import Job, Work
 from virtproxy.driver.kinds import Kind
 from virtproxy.driver.list_flags import ListFlags, either
@@ -43,6 +44,7 @@ __all__ = [
     "Finished",
     "Hole",
     "Identity",
+    "Instance",
     "Job",
     "Kind",
     "ListFlags",
@@ -65,6 +67,7 @@ __all__ = [
     "qemu",
     "remote",
     "run_program",
+    "should_autostart",
     "system_error",
     "values_of",
 ]

@@ -41,16 +41,25 @@ class Definitions:
 
     `edit` is the virsh command that changes one ("net-edit"), for the comment on top; without it there is no
     comment, as in the files of secrets. `autostart` is the directory of the links, or None where there are none.
+    The modes are those of files and of directories that are made.
     """
 
     def __init__(
-        self, place: Place, directory: str, *, edit: str | None = None, autostart: str | None = None, mode: int = 0o600
+        self,
+        place: Place,
+        directory: str,
+        *,
+        edit: str | None = None,
+        autostart: str | None = None,
+        mode: int = 0o600,
+        directory_mode: int = 0o755,
     ) -> None:
         self.directory = os.path.join(place.config, directory)
         self._place = place
         self._edit = edit
         self._links = None if autostart is None else os.path.join(place.config, autostart)
         self._mode = mode
+        self._directory_mode = directory_mode
         # Two changes of one file never overlap.
         self._lock = DeferredLock()
 
@@ -101,7 +110,7 @@ class Definitions:
 
         def change() -> None:
             if on:
-                make_directory(os.path.dirname(where))
+                make_directory(os.path.dirname(where), self._directory_mode)
                 link_file(path, where)
             else:
                 remove_file(where)
@@ -127,7 +136,7 @@ class Definitions:
             self._lock.release()
 
     def _write(self, path: str, text: str) -> None:
-        make_directory(self.directory)
+        make_directory(self.directory, self._directory_mode)
         write_file(path, text.encode(), self._mode)
 
     def _read_all(self) -> Iterator[tuple[str, str, bool]]:
@@ -172,6 +181,27 @@ class StatusFiles(Definitions):
     def __init__(self, place: Place, directory: str, *, edit: str | None = None) -> None:
         super().__init__(place, directory, edit=edit)
         self.directory = os.path.join(place.run, directory)
+
+
+async def should_autostart(place: Place, directory: str) -> bool:
+    """Whether a driver starts what starts by itself: once after the host has started, not with each daemon.
+
+    As libvirt does it, the file `autostarted` in the driver's directory below `run` says that it has been done.
+    """
+    path = os.path.join(place.run, directory, "autostarted")
+
+    def first() -> bool:
+        make_directory(os.path.dirname(path), 0o755)
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            return False
+        return True
+
+    try:
+        return await place.blocking(first)
+    except OSError as error:
+        raise system_error(error, f"cannot write '{path}'") from None
 
 
 def header(edit: str, name: str, uuid: bytes = b"") -> str:

@@ -9,9 +9,6 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-# As libvirt makes the directories of its own.
-DIRECTORY_MODE = 0o700
-
 
 def write_file(path: str, data: bytes, mode: int = 0o600) -> None:
     """Replace the file at `path` with one of this content and mode, on disk when this returns. OSError.
@@ -53,7 +50,7 @@ def link_file(target: str, link: str) -> None:
     sync_directory(os.path.dirname(link))
 
 
-def make_directory(path: str, mode: int = DIRECTORY_MODE) -> None:
+def make_directory(path: str, mode: int = 0o755) -> None:
     """Make a directory and those above it, if they are missing. OSError."""
     if not os.path.isdir(path):
         parent = os.path.dirname(path)

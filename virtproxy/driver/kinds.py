@@ -17,6 +17,8 @@ class Kind:
     missing: ErrorCode
     domain: ErrorDomain
     short: str = ""
+    # What is wrong with a document whose UUID is that of an object with another name.
+    same_uuid: str = "{word} '{name}' is already defined with uuid {uuid}"
 
     def of(self, domain: ErrorDomain) -> Kind:
         """The same for a driver whose errors carry another domain."""
@@ -28,11 +30,19 @@ class Kind:
 
     def absent_with(self, what: str, value: object) -> VirtError:
         """There is none whose `what` is `value`."""
-        return self.absent(f"no {self.word} with matching {what} '{value}'")
+        shown = value if isinstance(value, int) else f"'{value}'"
+        return self.absent(f"no {self.word} with matching {what} {shown}")
 
-    def clash(self, detail: str) -> VirtError:
-        """Two objects would share what only one may have."""
-        return VirtError.of(ErrorCode.OPERATION_FAILED, f"{self.short or self.word} {detail}", domain=self.domain)
+    def name_taken(self, name: str, uuid: object) -> VirtError:
+        """Another object, with that UUID, is called so."""
+        return self._clash(f"{self.short or self.word} '{name}' already exists with uuid {uuid}")
+
+    def uuid_taken(self, name: str, uuid: object) -> VirtError:
+        """The object with that UUID is called `name`, and not as it should be."""
+        return self._clash(self.same_uuid.format(word=self.short or self.word, name=name, uuid=uuid))
+
+    def _clash(self, detail: str) -> VirtError:
+        return VirtError.of(ErrorCode.OPERATION_FAILED, detail, domain=self.domain)
 
 
 DOMAINS = Kind("domain", ErrorCode.NO_DOMAIN, ErrorDomain.DOMAIN)
@@ -40,6 +50,12 @@ NETWORKS = Kind("network", ErrorCode.NO_NETWORK, ErrorDomain.NETWORK)
 POOLS = Kind("storage pool", ErrorCode.NO_STORAGE_POOL, ErrorDomain.STORAGE, "pool")
 VOLUMES = Kind("storage vol", ErrorCode.NO_STORAGE_VOL, ErrorDomain.STORAGE)
 SECRETS = Kind("secret", ErrorCode.NO_SECRET, ErrorDomain.SECRET)
-NWFILTERS = Kind("nwfilter", ErrorCode.NO_NWFILTER, ErrorDomain.NWFILTER)
+NWFILTERS = Kind(
+    "nwfilter",
+    ErrorCode.NO_NWFILTER,
+    ErrorDomain.NWFILTER,
+    "filter",
+    "{word} with same UUID but different name ('{name}') already exists",
+)
 INTERFACES = Kind("interface", ErrorCode.NO_INTERFACE, ErrorDomain.INTERFACE)
 NODE_DEVICES = Kind("node device", ErrorCode.NO_NODE_DEVICE, ErrorDomain.NODEDEV)

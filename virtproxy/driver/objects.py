@@ -57,11 +57,13 @@ class Objects(Generic[T]):
     def by_ref(self, ref: Any) -> T:
         """The object that a client's reference speaks of: by UUID, by name where the kind has none. VirtError."""
         uuid = getattr(ref, "uuid", None)
-        found = self._by_name.get(ref.name) if uuid is None else self._by_uuid.get(uuid)
+        if uuid is None:
+            return self.by_name(ref.name)
+        found = self._by_uuid.get(uuid)
         if found is None:
-            if uuid is None:
-                raise self.kind.absent_with("name", ref.name)
-            raise self.kind.absent(f"no {self.kind.word} with matching uuid '{UUID(bytes=uuid)}' ({ref.name})")
+            name = getattr(ref, "name", None)
+            called = "" if name is None else f" ({name})"
+            raise self.kind.absent(f"no {self.kind.word} with matching uuid '{UUID(bytes=uuid)}'{called}")
         return found
 
     def by_name(self, name: str) -> T:
@@ -95,17 +97,17 @@ class Objects(Generic[T]):
         same = self._by_uuid.get(uuid) if uuid else self._by_name.get(name)
         if same is not None:
             if same.name != name:
-                raise self.kind.clash(f"'{same.name}' is already defined with uuid {UUID(bytes=same.uuid)}")
+                raise self.kind.uuid_taken(same.name, _text(same.uuid))
             return same
         other = self._by_name.get(name)
         if other is not None:
-            raise self.kind.clash(f"'{other.name}' already exists with uuid {UUID(bytes=other.uuid)}")
+            raise self.kind.name_taken(other.name, _text(other.uuid))
         return None
 
     def add(self, thing: T) -> T:
         """Take a new object in and return it; VirtError if its name or UUID is another's."""
         if self.claim(thing.name, thing.uuid) is not None:
-            raise self.kind.clash(f"'{thing.name}' already exists with uuid {_text(thing.uuid)}")
+            raise self.kind.name_taken(thing.name, _text(thing.uuid))
         self._by_name[thing.name] = thing
         if thing.uuid:
             self._by_uuid[thing.uuid] = thing
