@@ -164,3 +164,8 @@ def _verbatim(child: Element | str) -> str:
     attributes = "".join(f' {name}="{escape(value)}"' for name, value in child.attributes.items())
     inside = "".join(map(_verbatim, child.children))
     return f"<{child.name}{attributes}>{inside}</{child.name}>" if inside else f"<{child.name}{attributes}/>"
+
+
+def format_verbatim(element: Element) -> str:
+    """Foreign content as text, as it was written but for the quotes."""
+    return _verbatim(element)

@@ -42,7 +42,7 @@ class Params:
         VirtError ARGUMENT_UNSUPPORTED for an unknown field, INVALID_ARG for a wrong type or a second value.
         """
         values: dict[str, Any] = {}
-        for param in params:
+        for param in sorted(params, key=lambda one: one.field):
             field = param.field
             value = self._checked(param)
             if field in self._many:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.toy import error_of, result_of
+from virtproxy.documents.markup import Element
 from virtproxy.driver import ErrorCode, Identity, VirtError, remote
 from virtproxy.driver.harness import DriverHarness
 from virtproxy.drivers.test import TestDriver
+from virtproxy.drivers.test.moments import Moment
 from virtproxy.protocol.schema import Procedure, decode_error
 from virtproxy.wire.frame import ERROR, OK
 
@@ -98,16 +101,41 @@ def test_a_transient_domain_is_gone_when_it_stops(harness: DriverHarness) -> Non
     assert error.code == ErrorCode.NO_DOMAIN
 
 
+def test_a_screenshot_is_a_picture(harness: DriverHarness) -> None:
+    args = remote.DomainScreenshotArgs(dom=domain(harness), screen=0, flags=0)
+    ret, stream = result_of(harness.open(remote.DOMAIN_SCREENSHOT, args))
+    assert (ret.mime, result_of(stream.read_all())[:8]) == ("image/png", b"\x89PNG\r\n\x1a\n")
+
+
 def implemented() -> list[Procedure[Any, Any]]:
-    """What the driver serves itself."""
-    return [remote.PROGRAM.procedures[number] for _, number in TestDriver.methods]
+    """What the driver serves itself without a stream."""
+    served = (remote.PROGRAM.procedures[number] for _, number in TestDriver.methods)
+    return [procedure for procedure in served if procedure.stream is None]
 
 
-WORDS = ("test", "default", "default-pool", "eth1", "computer", "aa:bb:cc:dd:ee:ff", "vda", "", XML.format("made"))
+WORDS = (
+    "test", "default", "default-pool", "eth1", "computer", "aa:bb:cc:dd:ee:ff", "vda", "", XML.format("made"),
+    "<disk type='file'><source file='/a'/><target dev='vda' bus='virtio'/></disk>",
+    "<disk type='file'><source file='/a'/><target dev='vdb' bus='virtio'/></disk>",
+    "<domaincheckpoint/>", "<domainsnapshot/>",
+)  # fmt: skip
 
 
-def plain_arguments(harness: DriverHarness, procedure: Procedure[Any, Any], word: str) -> Any:
-    """Arguments that name what is there: `word` for every text, zeros and ones for the rest."""
+def furnished(driver: TestDriver) -> TestDriver:
+    """The driver with one of everything that is not there at the start, called "test"."""
+    guest = driver.guests.by_name("test")
+    guest.snapshots.add(Moment("test", None, Element("domainsnapshot"), None, "running"))
+    guest.checkpoints.add(Moment("test", None, Element("domaincheckpoint"), None))
+    for document in (guest.live, guest.config):
+        assert document is not None
+        document.root.children.append(Element("iothreads", text="1"))
+        document.root.child("devices").child("disk").children.append(Element("alias", {"name": "test"}))
+    driver.images["test"] = XML.format("saved")
+    return driver
+
+
+def plain_arguments(harness: DriverHarness, procedure: Procedure[Any, Any], word: str, number: int) -> Any:
+    """Arguments that name what is there: `word` for every text, `number` for every number."""
     if procedure.args is None:
         return None
     dom = domain(harness)
@@ -118,11 +146,21 @@ def plain_arguments(harness: DriverHarness, procedure: Procedure[Any, Any], word
         "iface": remote.NonnullInterface(name=word, mac=word),
         "doms": [],
         "pages": [4],
+        "snap": remote.NonnullDomainSnapshot(name=word, dom=dom),
+        "snapshot": remote.NonnullDomainSnapshot(name=word, dom=dom),
+        "checkpoint": remote.NonnullDomainCheckpoint(name=word, dom=dom),
+        "dxml": None if procedure is not remote.DOMAIN_SAVE_IMAGE_DEFINE_XML else XML.format("saved"),
+        "file": "test",
+        "mount_point": None,
+        "pid_value": 1,
+        "iothread_id": 2 if procedure is remote.DOMAIN_ADD_IOTHREAD else 1,
         "uuid": dom.uuid,
     }
     values = []
     for field, hint in procedure.args.__annotations__.items():
-        plain = word if hint in ("String", "NonnullString") else 1 if field.startswith("max") else 0
+        plain: Any = word if hint in ("String", "NonnullString") else 1 if field.startswith("max") else number
+        if hint.startswith("Annotated"):
+            plain = b"\1" if "bytes" in hint else []
         values.append(known.get(field, plain))
     return procedure.args(*values)
 
@@ -138,9 +176,14 @@ def test_every_method_checks_what_its_procedure_declares(procedure: Procedure[An
             return True
 
     served = 0
-    for word in WORDS:
-        harness = DriverHarness(TestDriver(), access=Noting())
-        args = plain_arguments(harness, procedure, word)
+    for word, number in product(WORDS, (0, 1)):
+        driver = furnished(TestDriver())
+        if procedure is remote.DOMAIN_CHECKPOINT_CREATE_XML:
+            driver.guests.by_name("test").snapshots.clear()
+        elif procedure is remote.DOMAIN_SNAPSHOT_CREATE_XML:
+            driver.guests.by_name("test").checkpoints.clear()
+        harness = DriverHarness(driver, access=Noting())
+        args = plain_arguments(harness, procedure, word, number)
         asked.clear()
         frame = result_of(harness.call_raw(procedure.call_frame(99, args)))
         if frame.status == OK:
@@ -150,8 +193,18 @@ def test_every_method_checks_what_its_procedure_declares(procedure: Procedure[An
             assert asked or not declared
         else:
             assert "without call." not in (decode_error(frame).message or "")
-    never = (remote.DOMAIN_RESUME, remote.DOMAIN_RENAME, remote.DOMAIN_CREATE, remote.DOMAIN_CREATE_WITH_FLAGS)
-    assert served or "LOOKUP" in procedure.name or "SNAPSHOT" in procedure.name or procedure in (
+        harness.close()
+    never = (
+        remote.DOMAIN_RESUME,
+        remote.DOMAIN_RENAME,
+        remote.DOMAIN_CREATE,
+        remote.DOMAIN_CREATE_WITH_FLAGS,
+        remote.DOMAIN_CREATE_WITH_FILES,
+        remote.DOMAIN_SNAPSHOT_GET_PARENT,
+        remote.DOMAIN_CHECKPOINT_GET_PARENT,
+        remote.DOMAIN_SET_NUMA_PARAMETERS,
+    )
+    assert served or "LOOKUP" in procedure.name or procedure in (
         *never, remote.NETWORK_CREATE, remote.NETWORK_UNDEFINE, remote.INTERFACE_CREATE, remote.STORAGE_POOL_CREATE,
         remote.STORAGE_POOL_UNDEFINE, remote.DOMAIN_SET_MAX_MEMORY, remote.DOMAIN_GET_METADATA,
         remote.DOMAIN_SET_VCPUS_FLAGS,

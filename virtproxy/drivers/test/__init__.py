@@ -7,21 +7,38 @@ the process is touched.
 
 from __future__ import annotations
 
-from virtproxy.drivers.test.figures import Figures
+from virtproxy.drivers.test.agent import Agent
+from virtproxy.drivers.test.checkpoints import Checkpoints
+from virtproxy.drivers.test.devices import Devices
 from virtproxy.drivers.test.interfaces import Interfaces
+from virtproxy.drivers.test.iothreads import Iothreads
 from virtproxy.drivers.test.lifecycle import Lifecycle
 from virtproxy.drivers.test.lookups import Lookups
+from virtproxy.drivers.test.memory import Memory
+from virtproxy.drivers.test.metadata import Metadata
 from virtproxy.drivers.test.networks import Networks
 from virtproxy.drivers.test.nodedevs import NodeDevices
 from virtproxy.drivers.test.pools import Pools
+from virtproxy.drivers.test.rates import Rates
 from virtproxy.drivers.test.reports import Reports
-from virtproxy.drivers.test.settings import Settings
+from virtproxy.drivers.test.saving import Saving
 from virtproxy.drivers.test.snapshots import Snapshots
+from virtproxy.drivers.test.tuning import Tuning
+from virtproxy.drivers.test.vcpus import Vcpus
 
 __all__ = ["TestDriver"]
 
 
-class TestDriver(Lookups, Lifecycle, Settings, Reports, Figures, Snapshots, Networks, Interfaces, Pools, NodeDevices):
+class Domains(
+    Lookups, Lifecycle, Reports, Vcpus, Memory, Iothreads, Tuning, Rates, Metadata, Agent, Devices, Saving,
+    Snapshots, Checkpoints,
+):  # fmt: skip
+    """The domains and what belongs to them."""
+
+    __test__ = False
+
+
+class TestDriver(Domains, Networks, Interfaces, Pools, NodeDevices):
     """The whole driver."""
 
     __test__ = False

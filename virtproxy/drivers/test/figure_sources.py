@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from virtproxy.documents.domain import DomainDocument
 from virtproxy.documents.markup import Element
 from virtproxy.driver import remote
-from virtproxy.drivers.test.host import CPUS
 
 GUEST_TIME = 627319920
 # Memory statistics by tag: what part of the guest's memory they are, where they are not nothing.
@@ -38,13 +37,18 @@ def memory_figures(kib: int) -> Iterator[tuple[int, int]]:
 
 
 def disk_paths(document: DomainDocument) -> set[str]:
-    """What names a disk: its target and its source."""
-    paths = set()
-    for disk in _devices(document, "disk"):
-        for child in disk.elements:
-            if child.name in ("source", "target"):
-                paths |= {child.attributes.get("dev", ""), child.attributes.get("file", "")}
-    return paths - {""}
+    """What names the disks: their targets and sources."""
+    return {path for disk in _devices(document, "disk") for path in _paths(disk)}
+
+
+def disk_with_path(document: DomainDocument, path: str) -> Element | None:
+    """The disk with that target or source."""
+    return next((disk for disk in _devices(document, "disk") if path in _paths(disk)), None)
+
+
+def _paths(disk: Element) -> set[str]:
+    found = (child.attributes for child in disk.elements if child.name in ("source", "target"))
+    return {each.get(name, "") for each in found for name in ("dev", "file")} - {""}
 
 
 def addresses(document: DomainDocument, id: int) -> list[remote.DomainInterface]:
@@ -61,12 +65,6 @@ def _interface(nic: Element, index: int, id: int) -> remote.DomainInterface:
         hwaddr=mac.get("address", ""),
         addrs=[remote.DomainIpAddr(type=_IPV4, addr=address, prefix=24)],
     )
-
-
-def cpu_map(length: int) -> bytes:
-    """Every CPU, as a bit map of `length` bytes."""
-    whole = b"\xff" * (CPUS // 8)
-    return whole[: max(length, 0)].ljust(max(length, 0), b"\0")
 
 
 def _devices(document: DomainDocument, name: str) -> list[Element]:

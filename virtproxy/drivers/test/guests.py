@@ -14,6 +14,7 @@ from uuid import UUID
 
 from virtproxy.documents.domain import DomainDocument
 from virtproxy.driver import ErrorCode, ErrorDomain, VirtError, remote
+from virtproxy.drivers.test.moments import Moments
 
 
 class State(IntEnum):
@@ -42,6 +43,11 @@ class Guest:
         self.config: DomainDocument | None = None
         self.autostart = False
         self.managed_save = False
+        # Mount points that are frozen, and how I/O threads poll that were added by hand.
+        self.frozen: set[str] = set()
+        self.polls: dict[int, dict[str, int]] = {}
+        self.snapshots = Moments()
+        self.checkpoints = Moments()
         self._former: DomainDocument | None = None
 
     def ref(self) -> remote.NonnullDomain:
@@ -104,6 +110,7 @@ class Guest:
         """End the run. A transient guest keeps its last number for the event that tells of it."""
         self.state, self.reason = State.SHUTOFF, reason
         self.live = None
+        self.polls = {}
         if self.persistent:
             self.id = -1
 
@@ -180,7 +187,7 @@ class Guests:
         if name == guest.name:
             raise invalid("Can't rename domain to itself", ErrorDomain.DOMAIN)
         if not name or "/" in name:
-            raise VirtError.of(ErrorCode.XML_ERROR, f"name {name} cannot contain '/'", domain=ErrorDomain.DOMAIN)
+            raise VirtError.of(ErrorCode.XML_ERROR, f"name {name} cannot contain '/'", domain=ErrorDomain.TEST)
         if any(other.name == name for other in self):
             raise invalid(f"domain with name '{name}' already exists", ErrorDomain.DOMAIN)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from virtproxy.documents.domain import DomainDocument
 from virtproxy.driver import Call, Driver, ErrorCode, ErrorDomain, EventClass, Place, VirtError, implements, remote
 from virtproxy.drivers.test.capabilities import CAPABILITIES, DOMAIN_CAPABILITIES, SYSINFO
-from virtproxy.drivers.test.guests import Guests
+from virtproxy.drivers.test.guests import Guest, Guests
 from virtproxy.drivers.test.initial import DOMAIN
 
 VERSION = 2
@@ -61,6 +61,16 @@ class TestHost(Driver):
         if uri.partition("?")[0] not in ("test:///default", "test+unix:///default"):
             detail = "testOpen: supply a path or use test:///default"
             raise VirtError.of(ErrorCode.INVALID_ARG, detail, domain=ErrorDomain.TEST)
+
+    def subject(self, call: Call, dom: remote.NonnullDomain) -> Guest:
+        """The domain that a call is about, if its caller may; VirtError NO_DOMAIN or ACCESS_DENIED."""
+        guest = self.guests.by_ref(dom)
+        call.authorize(guest)
+        return guest
+
+    def cpu_time(self) -> int:
+        """Nanoseconds, from a clock of microseconds."""
+        return int(self.now() * 1_000_000) * 1000
 
     @implements(remote.CONNECT_GET_TYPE)
     async def type(self, call: Call, args: None) -> remote.ConnectGetTypeRet:

@@ -3,54 +3,50 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 from virtproxy.documents.domain import DomainDocument
 from virtproxy.driver import Call, ErrorCode, implements, remote
 from virtproxy.drivers.test.guests import Guest, State, invalid
-from virtproxy.drivers.test.host import TestHost
-
-
-class Event(IntEnum):
-    """Lifecycle events, as the public API numbers them."""
-
-    DEFINED = 0
-    UNDEFINED = 1
-    STARTED = 2
-    SUSPENDED = 3
-    RESUMED = 4
-    STOPPED = 5
-
-
-# Details of events, and reasons of states; both are numbered per event and per state.
-ADDED, UPDATED, DEFINED_RENAMED = 0, 1, 2
-REMOVED, UNDEFINED_RENAMED = 0, 1
-STARTED_BOOTED = 0
-PAUSED_BY_USER, RESUMED_UNPAUSED = 0, 0
-STOPPED_SHUTDOWN, STOPPED_DESTROYED, STOPPED_SAVED = 0, 1, 4
-RUNNING_BOOTED, RUNNING_UNPAUSED = 1, 5
-PAUSED_USER = 1
-SHUTOFF_SHUTDOWN, SHUTOFF_DESTROYED, SHUTOFF_SAVED = 1, 2, 5
+from virtproxy.drivers.test.runs import (
+    ADDED,
+    DEFINED_RENAMED,
+    PAUSED_BY_USER,
+    PAUSED_USER,
+    REMOVED,
+    RESUMED_UNPAUSED,
+    RUNNING_BOOTED,
+    RUNNING_UNPAUSED,
+    SHUTOFF_DESTROYED,
+    SHUTOFF_SHUTDOWN,
+    STARTED_BOOTED,
+    STOPPED_DESTROYED,
+    STOPPED_SHUTDOWN,
+    UNDEFINED_RENAMED,
+    UPDATED,
+    Event,
+    Runs,
+)
 
 START_VALIDATE = 1 << 4
 DEFINE_VALIDATE = 1
 DESTROY_GRACEFUL = 1
 UNDEFINE_MANAGED_SAVE, UNDEFINE_SNAPSHOTS = 1, 2
 REBOOT_MODES = 0x1F
-SAVE_FLAGS = 0b111
 
 
-class Lifecycle(TestHost):
+class Lifecycle(Runs):
     """What changes whether a domain is there and whether it runs."""
 
     @implements(remote.DOMAIN_CREATE_XML)
     async def create_xml(self, call: Call, args: remote.DomainCreateXmlArgs) -> remote.DomainCreateXmlRet:
         call.check_flags(args.flags, START_VALIDATE)
-        document = DomainDocument(args.xml_desc)
-        call.authorize(document)
-        guest = self.guests.place(document, must_be_stopped=True)
-        self._start(guest, document)
-        return remote.DomainCreateXmlRet(dom=guest.ref())
+        return remote.DomainCreateXmlRet(dom=self._create_xml(call, args.xml_desc).ref())
+
+    @implements(remote.DOMAIN_CREATE_XML_WITH_FILES)
+    async def create_xml_with_files(
+        self, call: Call, args: remote.DomainCreateXmlWithFilesArgs
+    ) -> remote.DomainCreateXmlWithFilesRet:
+        call.check_flags(args.flags, START_VALIDATE)
+        return remote.DomainCreateXmlWithFilesRet(dom=self._create_xml(call, args.xml_desc).ref())
 
     @implements(remote.DOMAIN_DEFINE_XML)
     async def define(self, call: Call, args: remote.DomainDefineXmlArgs) -> remote.DomainDefineXmlRet:
@@ -79,6 +75,13 @@ class Lifecycle(TestHost):
         call.check_flags(args.flags)
         return remote.DomainCreateWithFlagsRet(dom=self._create(call, args.dom).ref())
 
+    @implements(remote.DOMAIN_CREATE_WITH_FILES)
+    async def create_with_files(
+        self, call: Call, args: remote.DomainCreateWithFilesArgs
+    ) -> remote.DomainCreateWithFilesRet:
+        call.check_flags(args.flags)
+        return remote.DomainCreateWithFilesRet(dom=self._create(call, args.dom).ref())
+
     @implements(remote.DOMAIN_DESTROY)
     async def destroy(self, call: Call, args: remote.DomainDestroyArgs) -> None:
         self._destroy(call, args.dom)
@@ -100,65 +103,48 @@ class Lifecycle(TestHost):
     @implements(remote.DOMAIN_REBOOT)
     async def reboot(self, call: Call, args: remote.DomainRebootArgs) -> None:
         call.check_flags(args.flags, REBOOT_MODES)
-        guest = self.guests.by_ref(args.dom)
-        call.authorize(guest)
+        guest = self.subject(call, args.dom)
         self._act(guest, guest.active_document().action("reboot"))
 
     @implements(remote.DOMAIN_RESET)
     async def reset_domain(self, call: Call, args: remote.DomainResetArgs) -> None:
         call.check_flags(args.flags)
-        guest = self.guests.by_ref(args.dom)
-        call.authorize(guest)
+        guest = self.subject(call, args.dom)
         guest.active_document()
 
     @implements(remote.DOMAIN_SUSPEND)
     async def suspend(self, call: Call, args: remote.DomainSuspendArgs) -> None:
-        guest = self.guests.by_ref(args.dom)
-        call.authorize(guest)
+        guest = self.subject(call, args.dom)
         if guest.state is not State.RUNNING:
             raise call.error(ErrorCode.INTERNAL_ERROR, f"domain '{guest.name}' not running")
-        guest.state, guest.reason = State.PAUSED, PAUSED_USER
-        self._tell(guest, Event.SUSPENDED, PAUSED_BY_USER)
+        self.pause(guest, PAUSED_USER, PAUSED_BY_USER)
 
     @implements(remote.DOMAIN_RESUME)
     async def resume(self, call: Call, args: remote.DomainResumeArgs) -> None:
-        guest = self.guests.by_ref(args.dom)
-        call.authorize(guest)
+        guest = self.subject(call, args.dom)
         if guest.state is not State.PAUSED:
             raise call.error(ErrorCode.INTERNAL_ERROR, f"domain '{guest.name}' not paused")
         guest.state, guest.reason = State.RUNNING, RUNNING_UNPAUSED
-        self._tell(guest, Event.RESUMED, RESUMED_UNPAUSED)
-
-    @implements(remote.DOMAIN_MANAGED_SAVE)
-    async def managed_save(self, call: Call, args: remote.DomainManagedSaveArgs) -> None:
-        call.check_flags(args.flags, SAVE_FLAGS)
-        guest = self.guests.by_ref(args.dom)
-        call.authorize(guest)
-        guest.active_document()
-        if not guest.persistent:
-            raise invalid("cannot do managed save for transient domain")
-        self._stop(guest, SHUTOFF_SAVED, STOPPED_SAVED)
-        guest.managed_save = True
-
-    @implements(remote.DOMAIN_MANAGED_SAVE_REMOVE)
-    async def managed_save_remove(self, call: Call, args: remote.DomainManagedSaveRemoveArgs) -> None:
-        call.check_flags(args.flags)
-        guest = self.guests.by_ref(args.dom)
-        call.authorize(guest)
-        guest.managed_save = False
+        self.tell(guest, Event.RESUMED, RESUMED_UNPAUSED)
 
     @implements(remote.DOMAIN_RENAME)
     async def rename(self, call: Call, args: remote.DomainRenameArgs) -> remote.DomainRenameRet:
         call.check_flags(args.flags)
-        guest = self.guests.by_ref(args.dom)
-        call.authorize(guest)
+        guest = self.subject(call, args.dom)
         if guest.active:
             raise invalid("cannot rename active domain")
         self.guests.check_new_name(guest, args.new_name or "")
-        self._tell(guest, Event.UNDEFINED, UNDEFINED_RENAMED)
+        self.tell(guest, Event.UNDEFINED, UNDEFINED_RENAMED)
         guest.rename(args.new_name or "")
-        self._tell(guest, Event.DEFINED, DEFINED_RENAMED)
+        self.tell(guest, Event.DEFINED, DEFINED_RENAMED)
         return remote.DomainRenameRet(retcode=0)
+
+    def _create_xml(self, call: Call, xml: str) -> Guest:
+        document = DomainDocument(xml)
+        call.authorize(document)
+        guest = self.guests.place(document, must_be_stopped=True)
+        self.begin(guest, document, RUNNING_BOOTED, STARTED_BOOTED)
+        return guest
 
     def _define(self, call: Call, xml: str) -> remote.NonnullDomain:
         document = DomainDocument(xml)
@@ -166,35 +152,36 @@ class Lifecycle(TestHost):
         guest = self.guests.place(document, must_be_stopped=False)
         detail = UPDATED if guest.was_defined else ADDED
         guest.config = document
-        self._tell(guest, Event.DEFINED, detail)
+        self.tell(guest, Event.DEFINED, detail)
         return guest.ref()
 
     def _undefine(self, call: Call, dom: remote.NonnullDomain, flags: int) -> None:
-        guest = self.guests.by_ref(dom)
-        call.authorize(guest)
+        guest = self.subject(call, dom)
         if guest.managed_save and not flags & UNDEFINE_MANAGED_SAVE:
             raise invalid("Refusing to undefine while domain managed save image exists")
+        count = len(guest.snapshots)
+        if count and not guest.active and not flags & UNDEFINE_SNAPSHOTS:
+            raise invalid(f"cannot delete inactive domain with {count} snapshots")
+        if not guest.active:
+            guest.snapshots.clear()
         guest.undefine()
-        self._tell(guest, Event.UNDEFINED, REMOVED)
+        self.tell(guest, Event.UNDEFINED, REMOVED)
         self.guests.forget(guest)
 
     def _create(self, call: Call, dom: remote.NonnullDomain) -> Guest:
-        guest = self.guests.by_ref(dom)
-        call.authorize(guest)
+        guest = self.subject(call, dom)
         if guest.active:
             raise call.error(ErrorCode.INTERNAL_ERROR, f"Domain '{guest.name}' is already running")
-        self._start(guest, guest.document)
+        self.begin(guest, guest.document, RUNNING_BOOTED, STARTED_BOOTED)
         return guest
 
     def _destroy(self, call: Call, dom: remote.NonnullDomain) -> None:
-        guest = self.guests.by_ref(dom)
-        call.authorize(guest)
+        guest = self.subject(call, dom)
         guest.active_document()
-        self._stop(guest, SHUTOFF_DESTROYED, STOPPED_DESTROYED)
+        self.end(guest, SHUTOFF_DESTROYED, STOPPED_DESTROYED)
 
     def _shutdown(self, call: Call, dom: remote.NonnullDomain) -> None:
-        guest = self.guests.by_ref(dom)
-        call.authorize(guest)
+        guest = self.subject(call, dom)
         if guest.live is None:
             raise call.error(ErrorCode.INTERNAL_ERROR, f"domain '{guest.name}' not running")
         self._act(guest, guest.live.action("poweroff"))
@@ -204,16 +191,4 @@ class Lifecycle(TestHost):
         if action in ("restart", "rename-restart"):
             guest.state, guest.reason = State.RUNNING, RUNNING_BOOTED
         else:
-            self._stop(guest, SHUTOFF_SHUTDOWN, STOPPED_SHUTDOWN)
-
-    def _start(self, guest: Guest, document: DomainDocument) -> None:
-        guest.start(document, self.guests.next_id(), RUNNING_BOOTED)
-        self._tell(guest, Event.STARTED, STARTED_BOOTED)
-
-    def _stop(self, guest: Guest, reason: int, detail: int) -> None:
-        guest.stop(reason)
-        self._tell(guest, Event.STOPPED, detail)
-        self.guests.forget(guest)
-
-    def _tell(self, guest: Guest, event: Event, detail: int) -> None:
-        self.emit(remote.DOMAIN_EVENT_CALLBACK_LIFECYCLE, guest, event, detail)
+            self.end(guest, SHUTOFF_SHUTDOWN, STOPPED_SHUTDOWN)

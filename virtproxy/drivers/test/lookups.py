@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from virtproxy.driver import Call, ErrorCode, ListFlags, implements, param, remote
+from virtproxy.driver import Call, ErrorCode, ListFlags, Type, implements, param, remote
 from virtproxy.drivers.test.guests import Guest, State
 from virtproxy.drivers.test.host import TestHost
 
@@ -21,14 +21,16 @@ _FILTERS: tuple[tuple[tuple[int, Callable[[Guest], bool]], ...], ...] = (
     ),
     ((256, lambda guest: guest.managed_save), (512, lambda guest: not guest.managed_save)),
     ((1024, lambda guest: guest.autostart), (2048, lambda guest: not guest.autostart)),
-    ((4096, lambda guest: False), (8192, lambda guest: True)),  # has snapshots
-    ((16384, lambda guest: False), (32768, lambda guest: True)),  # has checkpoints
+    ((4096, lambda guest: len(guest.snapshots) > 0), (8192, lambda guest: not len(guest.snapshots))),
+    ((16384, lambda guest: len(guest.checkpoints) > 0), (32768, lambda guest: not len(guest.checkpoints))),
 )
 LIST_FLAGS = sum(bit for group in _FILTERS for bit, _ in group)
+_POLL_TYPES = {"poll_max_ns": Type.ULLONG, "poll_grow": Type.UINT, "poll_shrink": Type.UINT}
 _NOWAIT = 1 << 29
 _BACKING = 1 << 30
 _ENFORCE = 1 << 31
-_STATS_STATE = 1
+_STATS_STATE, _STATS_IOTHREAD = 1, 128
+_STATS_KNOWN = _STATS_STATE | _STATS_IOTHREAD
 GUESTS: ListFlags[Guest] = ListFlags(*_FILTERS)
 
 
@@ -82,12 +84,12 @@ class Lookups(TestHost):
         self, call: Call, args: remote.ConnectGetAllDomainStatsArgs
     ) -> remote.ConnectGetAllDomainStatsRet:
         call.check_flags(args.flags, LIST_FLAGS, _NOWAIT, _BACKING, _ENFORCE)
-        unknown = args.stats & ~_STATS_STATE
+        unknown = args.stats & ~_STATS_KNOWN
         if unknown and args.flags & _ENFORCE:
             detail = f"Stats types bits 0x{unknown:x} are not supported by this daemon"
             raise call.error(ErrorCode.ARGUMENT_UNSUPPORTED, detail)
         asked = [self.guests.by_ref(ref) for ref in args.doms] if args.doms else self.guests
-        wanted = _STATS_STATE if args.stats == 0 else args.stats
+        wanted = args.stats or _STATS_KNOWN
         records = [_record(guest, wanted) for guest in GUESTS.select(call.visible(asked), args.flags)]
         return remote.ConnectGetAllDomainStatsRet(ret_stats=records)
 
@@ -99,4 +101,11 @@ def _record(guest: Guest, wanted: int) -> remote.DomainStatsRecord:
     params = []
     if wanted & _STATS_STATE:
         params = [param("state.state", int(guest.state)), param("state.reason", int(guest.reason))]
+    if wanted & _STATS_IOTHREAD and guest.polls:
+        params.append(param("iothread.count", len(guest.polls), Type.UINT))
+        for id, polls in guest.polls.items():
+            params += [
+                param(f"iothread.{id}.{field.replace('_', '-')}", value, _POLL_TYPES[field])
+                for field, value in polls.items()
+            ]
     return remote.DomainStatsRecord(guest.ref(), params)

@@ -1,69 +1,216 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Snapshots and checkpoints: the pretended guests have none, and say so where clients ask on their way."""
+"""Snapshots of the pretended guests: taken, described again, listed, reverted to, deleted."""
 
 from __future__ import annotations
 
-from virtproxy.driver import Call, ErrorCode, VirtError, implements, remote
-from virtproxy.drivers.test.host import TestHost
+from virtproxy.documents.domain import DomainDocument
+from virtproxy.documents.markup import format_document
+from virtproxy.driver import Call, ErrorCode, ErrorDomain, implements, remote
+from virtproxy.drivers.test.guests import Guest, invalid
+from virtproxy.drivers.test.moment_documents import format_moment, new_snapshot, read, redefined_snapshot
+from virtproxy.drivers.test.moments import DESCENDANTS, ROOTS, Moment
+from virtproxy.drivers.test.runs import (
+    PAUSED_FROM_SNAPSHOT,
+    RUNNING_FROM_SNAPSHOT,
+    SHUTOFF_FROM_SNAPSHOT,
+    STARTED_FROM_SNAPSHOT,
+    STOPPED_FROM_SNAPSHOT,
+    SUSPENDED_FROM_SNAPSHOT,
+    Runs,
+)
+from virtproxy.drivers.test.thing import passes
 
-# The list flags of snapshots and of checkpoints.
-SNAPSHOT_FLAGS = 0x7FF
-CHECKPOINT_FLAGS = 0x7
+REDEFINE, CURRENT, HALT = 1, 2, 8
+CREATE_FLAGS = REDEFINE | CURRENT | HALT | 64 | 128 | 256 | 512  # quiesce, atomic, live, validate
+REVERT_RUNNING, REVERT_PAUSED, REVERT_FORCE = 1, 2, 4
+DELETE_CHILDREN, DELETE_CHILDREN_ONLY = 1, 4
+SECURE = 1
+LIST_FLAGS = 0x7FF
 
 
-class Snapshots(TestHost):
-    """Empty lists, and lookups that find nothing."""
+class Snapshots(Runs):
+    """A snapshot is its document and the domain's at that moment."""
+
+    @implements(remote.DOMAIN_SNAPSHOT_CREATE_XML)
+    async def snapshot_create(
+        self, call: Call, args: remote.DomainSnapshotCreateXmlArgs
+    ) -> remote.DomainSnapshotCreateXmlRet:
+        call.check_flags(args.flags, CREATE_FLAGS)
+        guest = self.subject(call, args.dom)
+        if len(guest.checkpoints):
+            raise call.error(ErrorCode.OPERATION_UNSUPPORTED, "cannot create snapshot while checkpoint exists")
+        if args.flags & HALT and not guest.persistent:
+            raise invalid("cannot halt after transient domain snapshot")
+        root = read(args.xml_desc, "domainsnapshot", ErrorDomain.DOMAIN_SNAPSHOT)
+        if args.flags & REDEFINE:
+            moment = redefined_snapshot(root, guest)
+            guest.snapshots.redefine(moment)
+            if args.flags & CURRENT:
+                guest.snapshots.current = moment
+        else:
+            moment = new_snapshot(root, guest, int(self.now()))
+            guest.snapshots.add(moment)
+            if args.flags & HALT and guest.active:
+                self.end(guest, SHUTOFF_FROM_SNAPSHOT, STOPPED_FROM_SNAPSHOT)
+        return remote.DomainSnapshotCreateXmlRet(snap=_ref(guest, moment))
+
+    @implements(remote.DOMAIN_SNAPSHOT_GET_XML_DESC)
+    async def snapshot_xml(
+        self, call: Call, args: remote.DomainSnapshotGetXmlDescArgs
+    ) -> remote.DomainSnapshotGetXmlDescRet:
+        call.check_flags(args.flags, SECURE)
+        return remote.DomainSnapshotGetXmlDescRet(xml=format_moment(self._snapshot(call, args.snap)[1]))
 
     @implements(remote.DOMAIN_SNAPSHOT_NUM)
     async def snapshot_num(self, call: Call, args: remote.DomainSnapshotNumArgs) -> remote.DomainSnapshotNumRet:
-        self._ask(call, args.dom, args.flags, SNAPSHOT_FLAGS)
-        return remote.DomainSnapshotNumRet(num=0)
+        return remote.DomainSnapshotNumRet(num=len(self._all(call, args.dom, args.flags)))
 
     @implements(remote.DOMAIN_SNAPSHOT_LIST_NAMES)
     async def snapshot_names(
         self, call: Call, args: remote.DomainSnapshotListNamesArgs
     ) -> remote.DomainSnapshotListNamesRet:
-        self._ask(call, args.dom, args.flags, SNAPSHOT_FLAGS)
-        return remote.DomainSnapshotListNamesRet(names=[])
+        return remote.DomainSnapshotListNamesRet(names=[ref.name for ref in self._all(call, args.dom, args.flags)])
 
     @implements(remote.DOMAIN_LIST_ALL_SNAPSHOTS)
     async def all_snapshots(
         self, call: Call, args: remote.DomainListAllSnapshotsArgs
     ) -> remote.DomainListAllSnapshotsRet:
-        self._ask(call, args.dom, args.flags, SNAPSHOT_FLAGS)
-        return remote.DomainListAllSnapshotsRet(snapshots=[], ret=0)
+        found = self._all(call, args.dom, args.flags)
+        return remote.DomainListAllSnapshotsRet(snapshots=found, ret=len(found))
 
-    @implements(remote.DOMAIN_HAS_CURRENT_SNAPSHOT)
-    async def has_current_snapshot(
-        self, call: Call, args: remote.DomainHasCurrentSnapshotArgs
-    ) -> remote.DomainHasCurrentSnapshotRet:
-        self._ask(call, args.dom, args.flags)
-        return remote.DomainHasCurrentSnapshotRet(result=0)
+    @implements(remote.DOMAIN_SNAPSHOT_NUM_CHILDREN)
+    async def snapshot_children_num(
+        self, call: Call, args: remote.DomainSnapshotNumChildrenArgs
+    ) -> remote.DomainSnapshotNumChildrenRet:
+        return remote.DomainSnapshotNumChildrenRet(num=len(self._below(call, args.snap, args.flags)))
 
-    @implements(remote.DOMAIN_SNAPSHOT_CURRENT)
-    async def current_snapshot(
-        self, call: Call, args: remote.DomainSnapshotCurrentArgs
-    ) -> remote.DomainSnapshotCurrentRet:
-        self._ask(call, args.dom, args.flags)
-        raise self._no_snapshot(call, "the domain does not have a current snapshot")
+    @implements(remote.DOMAIN_SNAPSHOT_LIST_CHILDREN_NAMES)
+    async def snapshot_children_names(
+        self, call: Call, args: remote.DomainSnapshotListChildrenNamesArgs
+    ) -> remote.DomainSnapshotListChildrenNamesRet:
+        names = [ref.name for ref in self._below(call, args.snap, args.flags)]
+        return remote.DomainSnapshotListChildrenNamesRet(names=names)
+
+    @implements(remote.DOMAIN_SNAPSHOT_LIST_ALL_CHILDREN)
+    async def snapshot_children(
+        self, call: Call, args: remote.DomainSnapshotListAllChildrenArgs
+    ) -> remote.DomainSnapshotListAllChildrenRet:
+        found = self._below(call, args.snapshot, args.flags)
+        return remote.DomainSnapshotListAllChildrenRet(snapshots=found, ret=len(found))
 
     @implements(remote.DOMAIN_SNAPSHOT_LOOKUP_BY_NAME)
     async def snapshot_by_name(
         self, call: Call, args: remote.DomainSnapshotLookupByNameArgs
     ) -> remote.DomainSnapshotLookupByNameRet:
-        self._ask(call, args.dom, args.flags)
-        raise self._no_snapshot(call, f"no domain snapshot with matching name '{args.name}'")
+        call.check_flags(args.flags)
+        guest = self.subject(call, args.dom)
+        return remote.DomainSnapshotLookupByNameRet(snap=_ref(guest, self._named(call, guest, args.name)))
 
-    @implements(remote.DOMAIN_LIST_ALL_CHECKPOINTS)
-    async def all_checkpoints(
-        self, call: Call, args: remote.DomainListAllCheckpointsArgs
-    ) -> remote.DomainListAllCheckpointsRet:
-        self._ask(call, args.dom, args.flags, CHECKPOINT_FLAGS)
-        return remote.DomainListAllCheckpointsRet(checkpoints=[], ret=0)
+    @implements(remote.DOMAIN_HAS_CURRENT_SNAPSHOT)
+    async def has_current_snapshot(
+        self, call: Call, args: remote.DomainHasCurrentSnapshotArgs
+    ) -> remote.DomainHasCurrentSnapshotRet:
+        call.check_flags(args.flags)
+        current = self.subject(call, args.dom).snapshots.current
+        return remote.DomainHasCurrentSnapshotRet(result=int(current is not None))
 
-    def _ask(self, call: Call, dom: remote.NonnullDomain, flags: int, allowed: int = 0) -> None:
-        call.check_flags(flags, allowed)
-        call.authorize(self.guests.by_ref(dom))
+    @implements(remote.DOMAIN_SNAPSHOT_CURRENT)
+    async def current_snapshot(
+        self, call: Call, args: remote.DomainSnapshotCurrentArgs
+    ) -> remote.DomainSnapshotCurrentRet:
+        call.check_flags(args.flags)
+        guest = self.subject(call, args.dom)
+        if guest.snapshots.current is None:
+            raise call.error(ErrorCode.NO_DOMAIN_SNAPSHOT, "the domain does not have a current snapshot")
+        return remote.DomainSnapshotCurrentRet(snap=_ref(guest, guest.snapshots.current))
 
-    def _no_snapshot(self, call: Call, detail: str) -> VirtError:
-        return call.error(ErrorCode.NO_DOMAIN_SNAPSHOT, detail)
+    @implements(remote.DOMAIN_SNAPSHOT_GET_PARENT)
+    async def snapshot_parent(
+        self, call: Call, args: remote.DomainSnapshotGetParentArgs
+    ) -> remote.DomainSnapshotGetParentRet:
+        call.check_flags(args.flags)
+        guest, moment = self._snapshot(call, args.snap)
+        parent = guest.snapshots.get(moment.parent)
+        if parent is None:
+            raise call.error(ErrorCode.NO_DOMAIN_SNAPSHOT, f"snapshot '{moment.name}' does not have a parent")
+        return remote.DomainSnapshotGetParentRet(snap=_ref(guest, parent))
+
+    @implements(remote.DOMAIN_SNAPSHOT_IS_CURRENT)
+    async def snapshot_is_current(
+        self, call: Call, args: remote.DomainSnapshotIsCurrentArgs
+    ) -> remote.DomainSnapshotIsCurrentRet:
+        call.check_flags(args.flags)
+        guest, moment = self._snapshot(call, args.snap)
+        return remote.DomainSnapshotIsCurrentRet(current=int(guest.snapshots.current is moment))
+
+    @implements(remote.DOMAIN_SNAPSHOT_HAS_METADATA)
+    async def snapshot_has_metadata(
+        self, call: Call, args: remote.DomainSnapshotHasMetadataArgs
+    ) -> remote.DomainSnapshotHasMetadataRet:
+        call.check_flags(args.flags)
+        self._snapshot(call, args.snap)
+        return remote.DomainSnapshotHasMetadataRet(metadata=1)
+
+    @implements(remote.DOMAIN_SNAPSHOT_DELETE)
+    async def snapshot_delete(self, call: Call, args: remote.DomainSnapshotDeleteArgs) -> None:
+        call.check_flags(args.flags, DELETE_CHILDREN, DELETE_CHILDREN_ONLY)
+        guest, moment = self._snapshot(call, args.snap)
+        below = bool(args.flags & (DELETE_CHILDREN | DELETE_CHILDREN_ONLY))
+        guest.snapshots.delete(moment, below=below, itself=not args.flags & DELETE_CHILDREN_ONLY)
+
+    @implements(remote.DOMAIN_REVERT_TO_SNAPSHOT)
+    async def revert(self, call: Call, args: remote.DomainRevertToSnapshotArgs) -> None:
+        call.check_flags(args.flags, REVERT_RUNNING, REVERT_PAUSED, REVERT_FORCE)
+        guest, moment = self._snapshot(call, args.snap)
+        paused = (moment.state == "paused" and not args.flags & REVERT_RUNNING) or args.flags & REVERT_PAUSED
+        runs = moment.state in ("running", "paused") or args.flags & (REVERT_RUNNING | REVERT_PAUSED)
+        if not runs and not guest.persistent:
+            detail = "transient domain needs to request run or pause to revert to inactive snapshot"
+            raise invalid(detail)
+        document = None if moment.domain is None else DomainDocument(format_document(moment.domain))
+        guest.snapshots.current = moment
+        document = document or guest.document
+        if guest.active:
+            self.halt(guest)
+        if runs:
+            self.begin(guest, document, RUNNING_FROM_SNAPSHOT, STARTED_FROM_SNAPSHOT)
+            if paused:
+                self.pause(guest, PAUSED_FROM_SNAPSHOT, SUSPENDED_FROM_SNAPSHOT)
+        else:
+            guest.config = document
+
+    def _named(self, call: Call, guest: Guest, name: str) -> Moment:
+        moment = guest.snapshots.get(name)
+        if moment is None:
+            raise call.error(ErrorCode.NO_DOMAIN_SNAPSHOT, f"no domain snapshot with matching name '{name}'")
+        return moment
+
+    def _snapshot(self, call: Call, ref: remote.NonnullDomainSnapshot) -> tuple[Guest, Moment]:
+        guest = self.subject(call, ref.dom)
+        return guest, self._named(call, guest, ref.name)
+
+    def _all(self, call: Call, dom: remote.NonnullDomain, flags: int) -> list[remote.NonnullDomainSnapshot]:
+        call.check_flags(flags, LIST_FLAGS)
+        guest = self.subject(call, dom)
+        return _listed(guest, None, flags, everything=not flags & ROOTS)
+
+    def _below(self, call: Call, snap: remote.NonnullDomainSnapshot, flags: int) -> list[remote.NonnullDomainSnapshot]:
+        call.check_flags(flags, LIST_FLAGS)
+        guest, moment = self._snapshot(call, snap)
+        return _listed(guest, moment, flags, everything=bool(flags & DESCENDANTS))
+
+
+def _listed(guest: Guest, start: Moment | None, flags: int, *, everything: bool) -> list[remote.NonnullDomainSnapshot]:
+    found = guest.snapshots.listed(start, flags, everything, lambda moment: _fits(moment, flags))
+    return [_ref(guest, moment) for moment in found]
+
+
+def _fits(moment: Moment, flags: int) -> bool:
+    """Whether list flags let it pass: with metadata, by its state (inactive, active, disks only), internal."""
+    state = 128 if moment.state == "disk-snapshot" else 32 if moment.state == "shutoff" else 64
+    given = flags & (32 | 64 | 128)
+    return passes(flags, ((2, 16, True), (256, 512, True))) and (not given or bool(given & state))
+
+
+def _ref(guest: Guest, moment: Moment) -> remote.NonnullDomainSnapshot:
+    return remote.NonnullDomainSnapshot(name=moment.name, dom=guest.ref())

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A domain's I/O threads: added, removed, pinned, told how to poll."""
+
+from __future__ import annotations
+
+from virtproxy.documents.domain import DomainDocument
+from virtproxy.documents.markup import Element
+from virtproxy.driver import Call, ErrorCode, Params, Type, VirtError, implements, remote
+from virtproxy.drivers.test.affect import CONFIG, LIVE, one_chosen, refused
+from virtproxy.drivers.test.host import TestHost
+from virtproxy.drivers.test.maps import from_bits, from_text, to_bits, to_text
+from virtproxy.drivers.test.tree import children, devices, ensure, insert, number, put
+
+POLLING = Params(poll_max_ns=Type.ULLONG, poll_grow=Type.UINT, poll_shrink=Type.UINT)
+POLLS_AT_FIRST = {"poll_max_ns": 32768, "poll_grow": 0, "poll_shrink": 0}
+# Where an I/O thread runs that nobody pinned: the first host CPU, in a map of one byte.
+UNPINNED, MAP_LENGTH = frozenset({0}), 1
+
+
+def iothreads(document: DomainDocument) -> list[int]:
+    """The numbers of the I/O threads, in order: those that the document lists, else counted from 1."""
+    listed = [int(thread.attributes["id"]) for thread in children(document.root.find("iothreadids"), "iothread")]
+    count = number(document.root.find("iothreads")) or 0
+    free = (id for id in range(1, count + len(listed) + 1) if id not in listed)
+    return sorted(listed + [next(free) for _ in range(count - len(listed))])
+
+
+class Iothreads(TestHost):
+    """I/O threads are known by their numbers."""
+
+    @implements(remote.DOMAIN_GET_IOTHREAD_INFO)
+    async def iothread_info(
+        self, call: Call, args: remote.DomainGetIothreadInfoArgs
+    ) -> remote.DomainGetIothreadInfoRet:
+        call.check_flags(args.flags, LIVE, CONFIG)
+        document = one_chosen(self.subject(call, args.dom), args.flags)
+        pins = {pin.attributes.get("iothread"): pin for pin in children(document.root.find("cputune"), "iothreadpin")}
+        info = []
+        for id in iothreads(document):
+            cpus = from_text(pins[str(id)].attributes["cpuset"]) if str(id) in pins else UNPINNED
+            info.append(remote.DomainIothreadInfo(iothread_id=id, cpumap=to_bits(cpus, MAP_LENGTH)))
+        return remote.DomainGetIothreadInfoRet(info=info, ret=len(info))
+
+    @implements(remote.DOMAIN_ADD_IOTHREAD)
+    async def add_iothread(self, call: Call, args: remote.DomainAddIothreadArgs) -> None:
+        call.check_flags(args.flags, LIVE, CONFIG)
+        if args.iothread_id == 0:
+            raise call.error(ErrorCode.INVALID_ARG, "invalid value of 0 for iothread_id")
+        guest = self.subject(call, args.dom)
+        document = one_chosen(guest, args.flags)
+        ids = iothreads(document)
+        if args.iothread_id in ids:
+            detail = f"an IOThread is already using iothread_id '{args.iothread_id}'"
+            raise refused(ErrorCode.INVALID_ARG, detail)
+        _list(document, [*ids, args.iothread_id])
+        guest.polls[args.iothread_id] = dict(POLLS_AT_FIRST)
+
+    @implements(remote.DOMAIN_DEL_IOTHREAD)
+    async def del_iothread(self, call: Call, args: remote.DomainDelIothreadArgs) -> None:
+        call.check_flags(args.flags, LIVE, CONFIG)
+        guest = self.subject(call, args.dom)
+        document = one_chosen(guest, args.flags)
+        ids = iothreads(document)
+        if args.iothread_id not in ids:
+            raise refused(ErrorCode.INVALID_ARG, f"cannot find IOThread '{args.iothread_id}' in iothreadids list")
+        _check_unused(document, args.iothread_id)
+        _list(document, [id for id in ids if id != args.iothread_id])
+        _unpin(document, args.iothread_id)
+        guest.polls.pop(args.iothread_id, None)
+
+    @implements(remote.DOMAIN_PIN_IOTHREAD)
+    async def pin_iothread(self, call: Call, args: remote.DomainPinIothreadArgs) -> None:
+        call.check_flags(args.flags, LIVE, CONFIG)
+        document = one_chosen(self.subject(call, args.dom), args.flags)
+        cpus = from_bits(args.cpumap)
+        if not cpus:
+            raise call.error(ErrorCode.INVALID_ARG, "Empty iothread cpumap list for pinning")
+        if args.iothreads_id not in iothreads(document):
+            raise call.error(ErrorCode.INVALID_ARG, f"iothreadid {args.iothreads_id} not found")
+        _unpin(document, args.iothreads_id)
+        pin = Element("iothreadpin", {"iothread": str(args.iothreads_id), "cpuset": to_text(cpus)})
+        insert(ensure(document.root, "cputune"), pin)
+
+    @implements(remote.DOMAIN_SET_IOTHREAD_PARAMS)
+    async def set_iothread_params(self, call: Call, args: remote.DomainSetIothreadParamsArgs) -> None:
+        call.check_flags(args.flags, LIVE)
+        guest = self.subject(call, args.dom)
+        document = one_chosen(guest, args.flags)
+        known = set(iothreads(document)) if guest.active else set()
+        if args.iothread_id not in known:
+            raise call.error(ErrorCode.INVALID_ARG, f"cannot find IOThread '{args.iothread_id}' in iothreadids")
+        values = POLLING.parse(args.params)
+        guest.polls.setdefault(args.iothread_id, dict(POLLS_AT_FIRST)).update(values)
+
+
+def _list(document: DomainDocument, ids: list[int]) -> None:
+    """Write the I/O threads down by their numbers."""
+    put(document.root, "iothreads", str(len(ids)) if ids else None)
+    document.root.remove("iothreadids")
+    for id in sorted(ids):
+        insert(ensure(document.root, "iothreadids"), Element("iothread", {"id": str(id)}))
+
+
+def _unpin(document: DomainDocument, id: int) -> None:
+    tune = document.root.find("cputune")
+    if tune is None:
+        return
+    tune.children = [
+        child for child in tune.children
+        if isinstance(child, str) or child.name != "iothreadpin" or child.attributes.get("iothread") != str(id)
+    ]  # fmt: skip
+    if not tune.elements:
+        document.root.remove("cputune")
+
+
+def _check_unused(document: DomainDocument, id: int) -> None:
+    """VirtError if a disk is served by that I/O thread."""
+    for disk in devices(document, "disk"):
+        driver, target = disk.find("driver"), disk.find("target")
+        if driver is not None and driver.attributes.get("iothread") == str(id):
+            name = "" if target is None else target.attributes.get("dev", "")
+            raise _in_use(id, name)
+
+
+def _in_use(id: int, disk: str) -> VirtError:
+    return refused(ErrorCode.INVALID_ARG, f"cannot remove IOThread {id} since it is being used by disk '{disk}'")
