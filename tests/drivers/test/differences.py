@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Where the test driver's answers about domains differ from the C driver's, by section and call, with the reason.
+
+The comparing tests fail when anything else differs, and when something listed does not. docs/differences.md tells
+the same to people.
+"""
+
+from __future__ import annotations
+
+PARSER = "the text is the XML parser's own, and ours is another parser"
+POLLING = "the C driver fails without a reason for an I/O thread that was defined, and knows only those added later"
+EMPTY = "an element without anything in it is written shorter"
+CPU_MODELS = "there are no CPU models yet"
+
+CALLS = {
+    'iothreads: x.setIOThreadParams(2, {"poll_max_ns": 5, "poll_grow": 4, "poll_shrink": 3}, 1)': POLLING,
+    'iothreads: x.setIOThreadParams(2, {"poll_max_ns": 1 << 40}, 1)': POLLING,
+    'iothreads: x.setIOThreadParams(2, {"poll_max": 5}, 1)': POLLING,
+    'iothreads: x.setIOThreadParams(2, {"poll_max_ns": 7})': POLLING,
+    'iothreads: x.setIOThreadParams(2, {"thread_pool_min": 1, "thread_pool_max": 4}, 1)': POLLING,
+    "iothreads: sorted(conn.domainListGetStats([x], 0, 0)[0][1].items())": POLLING,
+    "iothreads: sorted(conn.domainListGetStats([x], 128, 0)[0][1].items())": POLLING,
+    "interface and block tuning: dom.XMLDesc(0)'": EMPTY,
+    "devices and tuning again: dom.XMLDesc(0)": EMPTY,
+    """metadata: x.setMetadata(2, "<a x='1'", "m", "urn:m", 2)""": PARSER,
+    'metadata: x.setMetadata(2, "text", "m", "urn:m", 2)': PARSER,
+    'snapshots: dom.snapshotCreateXML("<domainsnapshot")': PARSER,
+    'checkpoints: dom.checkpointCreateXML("<domaincheckpoint")': PARSER,
+    "guest agent: contents(s0)": "the picture is another one",
+    "start and stop: conn.setKeepAlive(-1, 0)": "a connection without a socket, as the C driver's here, has none",
+    'start and stop: conn.getCPUModelNames("x86_64")[:3]': CPU_MODELS,
+    'start and stop: conn.getCPUModelNames("zz")': CPU_MODELS,
+    'start and stop: conn.baselineCPU(["<cpu><arch>x86_64</arch><model>Penryn</model></cpu>"], 0)': CPU_MODELS,
+    'start and stop: conn.baselineCPU(["<cpu/>"], 0)': CPU_MODELS,
+    "devices: x.attachDeviceFlags(MDEV, 1)": "the C driver has no word for the type",
+}
+
+# What changed between 9.0.0 and 11.3.0, whose interface is presented.
+NEWER_SECTIONS = {"devices", "devices and tuning again", "iothreads", "polling of iothreads"}
+CALLS_OF_9_0 = {
+    "guest agent: dom.messages(4)": "there is a third kind of messages",
+}
