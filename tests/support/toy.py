@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pytest
 from twisted.internet.defer import Deferred
 
-from virtproxy.driver import Call, Driver, ErrorCode, ErrorDomain, EventClass, VirtError, implements, remote
+from virtproxy.driver import Call, Driver, ErrorCode, ErrorDomain, EventClass, Place, VirtError, implements, remote
 from virtproxy.driver.harness import DriverHarness
 from virtproxy.protocol.schema import Procedure
 
@@ -54,8 +54,8 @@ class ToyDriver(Driver):
     error_domain = ErrorDomain.TEST
     event_classes = frozenset({EventClass.DOMAIN})
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, place: Place | None = None) -> None:
+        super().__init__(place)
         self.guest = Guest()
         self.calls: list[Call] = []
         self.waiting: Deferred[None] = Deferred()

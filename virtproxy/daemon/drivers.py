@@ -91,8 +91,9 @@ def load(scheme: str) -> type[Driver]:
         raise unfit(scheme, f"{type(error).__name__}: {error} ({origin})") from error
     if not isinstance(loaded, type) or not issubclass(loaded, Driver):
         raise unfit(scheme, f"{origin} is no class that derives from virtproxy.driver.Driver")
-    if loaded.name != scheme:
-        raise unfit(scheme, f'{origin} is called "{loaded.name}": its name and its entry point must be the same')
+    name = getattr(loaded, "name", "")
+    if name != scheme:
+        raise unfit(scheme, f'{origin} is called "{name}": its name and its entry point must be the same')
     return loaded
 
 
