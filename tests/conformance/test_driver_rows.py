@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Daemons with drivers of virtproxy's own, alone and mixed with libvirt's: who serves what, and how refusals read.
+
+A proxy in front of both is virtproxy's: Debian has no virtproxyd of libvirt's to put ours behind.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.lab import BACKEND_SOCKETS, FAMILIES, SYSTEM_SOCKETS, Lab, lab, wait_until
+
+pytestmark = [pytest.mark.conformance, pytest.mark.root, pytest.mark.timeout(60)]
+
+UUID = "0a81f5b2-8403-7b23-c8d6-21ccc2f80d6f"
+SECRET = f"<secret ephemeral='no'><uuid>{UUID}</uuid><usage type='volume'><volume>/v</volume></usage></secret>"
+FILES = f"/etc/libvirt/secrets/{UUID}"
+# Whose driver no daemon of these tests has, and what is no URI of a driver that is there.
+NOBODYS = ("lxc:///system", "fake:///system", "bhyve:///system", "secret:///session", "secret:///", "secret:///other")
+
+
+def virsh(host: Lab, uri: str, *words: str) -> tuple[str, str]:
+    """What virsh prints, and what it complains of."""
+    done = host.run("virsh", "-c", uri, *words, check=False)
+    return done.stdout, done.stderr
+
+
+class Mixture:
+    """virtproxyd in front of our virtsecretd and libvirt's libvirtd."""
+
+    def __init__(self, host: Lab) -> None:
+        self.host = host
+        host.libvirtd(BACKEND_SOCKETS)
+        self.secrets = host.ours("virtsecretd")
+        others = {family: BACKEND_SOCKETS / "libvirt-sock" for family in FAMILIES if family != "secret"}
+        self.proxy = host.virtproxyd(others)
+
+
+@pytest.fixture(scope="module")
+def mixture() -> Iterator[Mixture]:
+    with lab() as host:
+        yield Mixture(host)
+
+
+def clients(host: Lab, daemon: str) -> list[str]:
+    """The clients that a daemon's administration interface shows, a line each."""
+    return host.run("virt-admin", "-c", f"{daemon}:///system", "client-list", daemon).stdout.splitlines()[2:-1]
+
+
+def test_a_mixture_serves_each_family_by_whoever_has_it(mixture: Mixture) -> None:
+    host, uri = mixture.host, "qemu:///system"
+    words = ("virsh", "-c", uri, "secret-event", "--event", "lifecycle", "--timeout", "20")
+    with host.popen(*words, stdout=subprocess.PIPE, text=True) as listener:
+        wait_until(lambda: len(clients(host, "virtsecretd")) == 1, "somebody who waits for events")
+        assert "created" in virsh(host, uri, "secret-define", str(host.write("secret.xml", SECRET)))[0]
+        heard, _ = listener.communicate(timeout=20)
+    assert heard == f"event 'lifecycle' for secret {UUID}: Defined\nevents received: 1\n\n"
+    host.run("virsh", "-c", uri, "secret-set-value", UUID, "aGVsbG8=")
+    assert virsh(host, uri, "secret-get-value", UUID)[0].strip() == "aGVsbG8="
+    assert virsh(host, "secret:///system", "secret-list")[0].split()[-3:] == [UUID, "volume", "/v"]
+    files = host.run("stat", "-c", "%a %n", f"{FILES}.xml", f"{FILES}.base64").stdout
+    assert files == f"600 {FILES}.xml\n600 {FILES}.base64\n"
+    # libvirt's daemon behind the same proxy, which has a driver for secrets too, knows nothing of it.
+    behind = f"qemu+unix:///system?socket={BACKEND_SOCKETS}/libvirt-sock"
+    assert UUID not in virsh(host, behind, "secret-list")[0]
+    for command in ("uri", "nodedev-list", "nwfilter-list", "pool-list", "capabilities"):
+        assert virsh(host, uri, command)[1] == virsh(host, behind, command)[1] == ""
+    assert virsh(host, uri, "nodedev-list") == virsh(host, behind, "nodedev-list")
+
+
+def test_only_its_own_uris_and_the_rest_as_libvirt_refuses_it(mixture: Mixture) -> None:
+    own = f"?socket={SYSTEM_SOCKETS}/virtsecretd-sock"
+    for uri in ("qemu:///system", "storage:///system", "test:///default"):
+        scheme, _, path = uri.partition(":")
+        said = virsh(mixture.host, f"{scheme}+unix:{path}{own}", "uri")[1]
+        assert said == f"error: failed to connect to the hypervisor\nerror: no connection driver available for {uri}\n"
+    for command, api in (("pool-list", "virConnectNumOfStoragePools"), ("list", "virConnectNumOfDomains")):
+        said = virsh(mixture.host, "secret:///system", command)[1]
+        assert said.endswith(f"error: this function is not supported by the connection driver: {api}\n")
+
+
+def test_the_secrets_are_there_again_after_a_restart(mixture: Mixture) -> None:
+    host = mixture.host
+    mixture.secrets.kill(signal.SIGTERM)
+    assert "Traceback" not in mixture.secrets.log_text()
+    mixture.secrets = host.ours("virtsecretd")
+    assert virsh(host, "qemu:///system", "secret-get-value", UUID)[0].strip() == "aGVsbG8="
+
+
+def refusals(host: Lab) -> dict[str, str]:
+    """What a libvirtd says to URIs that nobody serves, and to calls that a driver does not have."""
+    said = {uri: virsh(host, f"{uri}?socket={SYSTEM_SOCKETS}/libvirt-sock", "uri")[1] for uri in NOBODYS}
+    calls = ("list", "net-list", "pool-list", "nodedev-list", "nwfilter-list", "iface-list", "hostname", "nodeinfo")
+    said |= {command: virsh(host, "secret:///system", command)[1] for command in calls}
+    # A test:///default connection has all families itself.
+    return said | {command: virsh(host, "test:///default", command)[1] for command in ("secret-list", "nwfilter-list")}
+
+
+@pytest.fixture(scope="module")
+def libvirts() -> Iterator[Lab]:
+    """A host with libvirt's libvirtd."""
+    with lab() as host:
+        host.libvirtd()
+        yield host
+
+
+@pytest.fixture(scope="module")
+def ours() -> Iterator[Lab]:
+    """A host with ours."""
+    with lab() as host:
+        host.ours("libvirtd")
+        yield host
+
+
+def test_our_libvirtd_refuses_in_the_words_of_libvirts(ours: Lab, libvirts: Lab) -> None:
+    assert refusals(ours) == refusals(libvirts)
+
+
+def test_our_libvirtd_serves_its_drivers(ours: Lab) -> None:
+    inside = f"test+unix:///default?socket={SYSTEM_SOCKETS}/libvirt-sock"
+    assert virsh(ours, inside, "list", "--name")[0].split() == ["test"]
+    assert virsh(ours, inside, "pool-list", "--name")[0].split() == ["default-pool"]
+    assert "created" in virsh(ours, "secret:///system", "secret-define", str(ours.write("secret.xml", SECRET)))[0]
+    assert UUID in virsh(ours, "secret:///system", "secret-list")[0]
+    # No hypervisor of ours is there yet: the sentence that libvirt has for it.
+    said = virsh(ours, "qemu:///system", "list")[1]
+    assert said.endswith("error: no connection driver available for qemu:///system\n")
+    assert "libvirtd" in ours.run("virt-admin", "-c", "libvirtd:///system", "server-list").stdout
