@@ -283,8 +283,8 @@ class Lab:
         wanted = {"auth_unix_rw": '"none"', "auth_unix_ro": '"none"', **settings}
         config = self.write(f"{name}.conf", "".join(f"{key} = {value}\n" for key, value in wanted.items()))
         self.run("mkdir", "-p", SYSTEM_SOCKETS)
-        command = [sys.executable, "-m", "virtproxy.cli.daemons", name, "-v", "-f", config]
-        daemon = self.spawn(name, *command, *flags, env={"PYTHONPATH": str(SUPPORT.parents[1])})
+        program = (sys.executable, "-m", "virtproxy.cli.daemons", name)
+        daemon = self.spawn(name, *program, "-v", "-f", config, *flags, env={"PYTHONPATH": str(SUPPORT.parents[1])})
         prefix = "libvirt" if name in ("libvirtd", "virtproxyd") else name
         self.wait_for_socket(daemon, SYSTEM_SOCKETS / f"{prefix}-sock-ro")
         return daemon
