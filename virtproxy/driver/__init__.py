@@ -15,7 +15,7 @@ other exception is logged and answered as an internal error.
 from __future__ import annotations
 
 from virtproxy.driver import enums, kinds
-from virtproxy.driver.base import Driver, implements
+from virtproxy.driver.base import Driver, HangUp, implements
 from virtproxy.driver.call import Call
 from virtproxy.driver.definitions import Definitions, StatusFiles, Stored, should_autostart, system_error
 from virtproxy.driver.events import EventClass
@@ -42,6 +42,7 @@ __all__ = [
     "ErrorDomain",
     "EventClass",
     "Finished",
+    "HangUp",
     "Hole",
     "Identity",
     "Instance",

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from virtproxy.access.decision import Access, EveryoneMay
 from virtproxy.access.origin import error_domain
 from virtproxy.access.rules import rules_of
-from virtproxy.driver.base import Driver
+from virtproxy.driver.base import Driver, HangUp
 from virtproxy.driver.call import Call
 from virtproxy.driver.coroutines import rest_of
 from virtproxy.driver.events import Emission, EventKind, Registrations
@@ -98,9 +98,11 @@ class LocalBackend:
         yield from reversed(self._running.values())
 
     async def open(self) -> None:
-        """Start the driver if nobody has, and join it. VirtError."""
+        """Start the driver if nobody has, and join it or the one that it gives this client. VirtError."""
         await self.driver.ready()
-        if not self._closed:
+        serving = await self.driver.serving(self.uri, self.identity)
+        if not (self._closed or self._joined):
+            self.driver = serving
             self.join()
 
     async def set_identity(self, identity: Identity) -> None:
@@ -168,6 +170,9 @@ class LocalBackend:
             reply = await self._serve(frame)
         except VirtError as error:
             reply = self._error(frame, error)
+        except HangUp as wish:
+            self.client.hang_up(str(wish))
+            return
         except Exception:
             if not self._closed:
                 self._log_failure(frame)

@@ -18,6 +18,7 @@ from virtproxy.driver.call import Call
 from virtproxy.driver.events import EventClass, Subscribers
 from virtproxy.driver.place import NOWHERE, Place
 from virtproxy.errors import no_connect
+from virtproxy.identity import Identity
 from virtproxy.protocol.errors import ErrorDomain
 from virtproxy.protocol.schema import Procedure
 from virtproxy.wire.codec import Struct
@@ -44,6 +45,10 @@ def implements(procedure: Procedure[A, R]) -> Callable[[Method[D, A, R]], Method
         return method
 
     return mark
+
+
+class HangUp(Exception):
+    """Raised by a method that wants its client's connection closed, unanswered; the text says why, for the log."""
 
 
 class Driver:
@@ -112,6 +117,14 @@ class Driver:
         """Raise VirtError if this driver does not serve `uri`."""
         if uri.partition(":")[0].partition("+")[0] != self.name:
             raise no_connect(uri)
+
+    async def serving(self, uri: str, identity: Identity) -> Driver:
+        """The driver that a client of `uri` gets: this one, or one that is made for it alone. VirtError.
+
+        Asked when the client opens the URI; `identity` is who asks, for URIs that only some may open.
+        """
+        self.check_uri(uri)
+        return self
 
     def emit(self, event: Procedure[Any, Any], subject: Any, *values: Any) -> None:
         """Tell every subscriber of `event` about `subject`; `values` are the message's further fields.

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 
 from virtproxy.access.decision import Access, EveryoneMay
 from virtproxy.driver.backend import PROGRAMS, LocalBackend
-from virtproxy.driver.base import Driver
+from virtproxy.driver.base import Driver, HangUp
 from virtproxy.driver.harness_stream import HarnessStream
 from virtproxy.errors import VirtError
 from virtproxy.identity import Identity
@@ -113,6 +113,13 @@ class DriverHarness:
 
     def backend_lost(self, backend: Backend, error: VirtError, *, deaf: bool = False) -> None:
         self.lost.append(error)
+
+    def hang_up(self, why: str) -> None:
+        """What waits for an answer gets none but this."""
+        waiting, self._waiting = self._waiting, {}
+        for one in waiting.values():
+            one.errback(HangUp(why))
+        self.close()
 
     def backend_deaf(self, backend: Backend) -> None:
         """A local backend never comes back."""

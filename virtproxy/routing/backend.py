@@ -50,6 +50,9 @@ class BackendClient(Protocol):
     def backend_deaf(self, backend: Backend) -> None:
         """The backend came back, but some events that the client asked it for come no more."""
 
+    def hang_up(self, why: str) -> None:
+        """Close the client's connection; `why` is for the log."""
+
 
 class Backend(Protocol):
     """The server's side: what a session may ask of a backend."""

@@ -194,3 +194,8 @@ class Inquiry:
 
     def backend_deaf(self, backend: Backend) -> None:
         """It never comes back by itself."""
+
+    def hang_up(self, why: str) -> None:
+        """The driver wants no more of this: the question fails, as when a daemon is lost."""
+        if self._backend is not None:
+            self._drop(errors.internal(why))

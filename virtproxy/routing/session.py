@@ -316,6 +316,10 @@ class Session:
         if self.wants_close_event:
             self._edge.send_close_event()
 
+    def hang_up(self, why: str) -> None:
+        """Close the client's connection."""
+        self.client.close(why)
+
     def _end_streams(self, backend: Backend, error: VirtError) -> None:
         for serial, (call, owner) in list(self._streams.items()):
             if owner is backend:

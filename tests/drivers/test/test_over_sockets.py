@@ -97,7 +97,7 @@ async def test_a_connection_opened_read_only_stays_so(proxy: Proxy) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_an_unknown_path_cannot_be_opened(proxy: Proxy) -> None:
-    with pytest.raises(VirtError, match="supply a path or use test:///default"):
+    with pytest.raises(VirtError, match="Failed to open file"):
         await proxy.client("test:///nowhere.xml")
 
 

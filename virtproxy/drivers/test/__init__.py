@@ -18,6 +18,7 @@ from virtproxy.drivers.test.memory import Memory
 from virtproxy.drivers.test.metadata import Metadata
 from virtproxy.drivers.test.networks import Networks
 from virtproxy.drivers.test.nodedevs import NodeDevices
+from virtproxy.drivers.test.opening import Opening
 from virtproxy.drivers.test.pools import Pools
 from virtproxy.drivers.test.rates import Rates
 from virtproxy.drivers.test.reports import Reports
@@ -38,7 +39,7 @@ class Domains(
     __test__ = False
 
 
-class TestDriver(Domains, Networks, Interfaces, Pools, NodeDevices):
+class TestDriver(Opening, Domains, Networks, Interfaces, Pools, NodeDevices):
     """The whole driver."""
 
     __test__ = False

@@ -20,9 +20,15 @@ from virtproxy.drivers.test.moments import Moments
 class State(IntEnum):
     """The domain states the driver uses, as the public API numbers them."""
 
+    # Those without a word here are only had from a configuration file.
+    NOSTATE = 0
     RUNNING = 1
+    BLOCKED = 2
     PAUSED = 3
+    SHUTDOWN = 4
     SHUTOFF = 5
+    CRASHED = 6
+    PMSUSPENDED = 7
 
 
 def invalid(detail: str, domain: ErrorDomain = ErrorDomain.TEST) -> VirtError:
