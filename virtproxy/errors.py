@@ -60,7 +60,8 @@ class VirtError(Exception):
         if detail is None or template is None:
             return cls(code, plain, domain=domain, str1=plain, int1=int1, int2=int2)
         text = template.replace("%s", detail)
-        marked = template.replace("%s", "%1$s")
+        # A text that is nothing but the detail is no translated one, so libvirt leaves it as it is.
+        marked = template if template == "%s" else template.replace("%s", "%1$s")
         return cls(code, text, domain=domain, str1=marked, str2=detail, int1=int1, int2=int2)
 
     def to_net(self) -> NetError:

@@ -84,6 +84,11 @@ class SecretDocument:
 
 def parse(text: str) -> SecretDocument:
     """Read a document; one without a UUID gets a random one. VirtError, in libvirt's words, if it is none."""
+    return read(parse_root(text))
+
+
+def parse_root(text: str) -> Element:
+    """The tree of a text that is a secret's document at least by its root. VirtError."""
     try:
         root = parse_markup(text)
     except VirtError as error:
@@ -93,6 +98,11 @@ def parse(text: str) -> SecretDocument:
     if root.name.rpartition(":")[2] != "secret":
         detail = f"expecting root element of 'secret', not '{root.name.rpartition(':')[2]}'"
         raise _error(ErrorCode.XML_ERROR, detail, ErrorDomain.XML)
+    return root
+
+
+def read(root: Element) -> SecretDocument:
+    """What a tree says; the rest of `parse`. VirtError."""
     ephemeral, private = _flag(root, "ephemeral"), _flag(root, "private")
     uuid = _uuid(root)
     usage, usage_id = _usage(root)

@@ -107,7 +107,8 @@ class Call:
         for bits in allowed:
             unknown &= ~bits
         if unknown:
-            function = self.driver + (self.procedure.api or "").removeprefix("vir")
+            # As libvirt calls its own functions: testDomainSave, but secretSetValue.
+            function = self.driver + (self.procedure.api or "").removeprefix("vir").removeprefix(self.driver.title())
             raise VirtError(
                 ErrorCode.INVALID_ARG, f"unsupported flags (0x{unknown:x}) in function {function}",
                 domain=self.error_domain, str1=function, str2="flags", int1=0, int2=0,

@@ -10,12 +10,11 @@ from __future__ import annotations
 import os
 from collections.abc import Coroutine
 from typing import Any
-from urllib.parse import urlsplit
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.python.failure import Failure
 
-from virtproxy.documents.secret import SecretDocument, parse
+from virtproxy.documents.secret import SecretDocument, parse_root, read
 from virtproxy.documents.validate import validate
 from virtproxy.driver import (
     Call,
@@ -23,8 +22,10 @@ from virtproxy.driver import (
     ErrorCode,
     ErrorDomain,
     EventClass,
+    ListFlags,
     Place,
     VirtError,
+    either,
     implements,
     remote,
     system_error,
@@ -34,8 +35,11 @@ from virtproxy.drivers.secret.secret import Secret, Secrets
 from virtproxy.drivers.secret.store import SecretStore
 
 VALIDATE = 1
-EPHEMERAL, NO_EPHEMERAL, PRIVATE, NO_PRIVATE = 1, 2, 4, 8
 DEFINED, UNDEFINED = 0, 1
+LISTED: ListFlags[Secret] = ListFlags(
+    either(1, 2, lambda secret: secret.document.ephemeral),
+    either(4, 8, lambda secret: secret.document.private),
+)
 
 
 class SecretDriver(Driver):
@@ -63,14 +67,6 @@ class SecretDriver(Driver):
         async with self._changes:
             pass
 
-    def check_uri(self, uri: str) -> None:
-        """Take secret:///system or secret:///session, whichever this daemon is; VirtError for anything else."""
-        super().check_uri(uri)
-        path, own = urlsplit(uri).path, f"/{self.place.mode}"
-        if path != own:
-            detail = f"unexpected secret URI path '{path}', try secret://{own}"
-            raise VirtError.of(ErrorCode.INTERNAL_ERROR, detail)
-
     # Finding
 
     @implements(remote.CONNECT_NUM_OF_SECRETS)
@@ -86,8 +82,8 @@ class SecretDriver(Driver):
     async def list_all_secrets(
         self, call: Call, args: remote.ConnectListAllSecretsArgs
     ) -> remote.ConnectListAllSecretsRet:
-        call.check_flags(args.flags, EPHEMERAL | NO_EPHEMERAL | PRIVATE | NO_PRIVATE)
-        found = [secret.ref() for secret in call.visible(self.secrets) if _passes(args.flags, secret.document)]
+        call.check_flags(args.flags, LISTED.bits)
+        found = [secret.ref() for secret in LISTED.select(call.visible(self.secrets), args.flags)]
         return remote.ConnectListAllSecretsRet(secrets=found, ret=len(found))
 
     @implements(remote.SECRET_LOOKUP_BY_UUID)
@@ -120,14 +116,17 @@ class SecretDriver(Driver):
     @implements(remote.SECRET_DEFINE_XML)
     async def define(self, call: Call, args: remote.SecretDefineXmlArgs) -> remote.SecretDefineXmlRet:
         call.check_flags(args.flags, VALIDATE)
-        if args.flags & VALIDATE:
-            validate(args.xml, "secret")
-        document = parse(args.xml)
+        document = await self._parsed(args.xml, args.flags)
         call.authorize(Secret(document))
         return remote.SecretDefineXmlRet(secret=(await self._whole(self._define(document))).ref())
 
     @implements(remote.SECRET_SET_VALUE)
     async def set_value(self, call: Call, args: remote.SecretSetValueArgs) -> None:
+        if not args.value:
+            # As the library says it, which sends the call all the same.
+            text = "value in virSecretSetValue must not be NULL"
+            code, domain, api = ErrorCode.INVALID_ARG, self.error_domain, "virSecretSetValue"
+            raise VirtError(code, text, domain=domain, str1=api, str2="value", int1=0, int2=0)
         call.check_flags(args.flags)
         self._known(call, args.secret.uuid)
         await self._whole(self._set_value(args.secret.uuid, args.value))
@@ -178,6 +177,13 @@ class SecretDriver(Driver):
             raise RuntimeError("the secret driver has not been started")
         return self._store
 
+    async def _parsed(self, text: str, flags: int) -> SecretDocument:
+        """The document of a text, held against the schema if the flags ask for it. VirtError."""
+        root = parse_root(text)
+        if flags & VALIDATE:
+            await self.place.blocking(validate, text, "secret")
+        return read(root)
+
     def _known(self, call: Call, uuid: bytes) -> Secret:
         """The secret with that UUID, if the caller may do with it what they ask for. VirtError."""
         secret = self.secrets.by_uuid(uuid)
@@ -209,9 +215,3 @@ class SecretDriver(Driver):
 
         Deferred.fromCoroutine(in_turn()).addBoth(ended)
         return answer
-
-
-def _passes(flags: int, document: SecretDocument) -> bool:
-    """Whether a list's flags let a secret pass: one of each pair that has any."""
-    pairs = ((EPHEMERAL, NO_EPHEMERAL, document.ephemeral), (PRIVATE, NO_PRIVATE, document.private))
-    return all(not flags & (yes | no) or flags & (yes if truth else no) for yes, no, truth in pairs)
