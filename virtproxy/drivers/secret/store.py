@@ -23,6 +23,7 @@ from virtproxy.drivers.secret.secret import Secret
 
 PLAIN = ".base64"
 ENCRYPTED = ".aes256cbc"
+DIRECTORY_MODE = 0o700
 # A document is small; a value has at most 65,536 bytes before it is encoded.
 SIZE_MAX = 256 * 1024
 _log = Logger()
@@ -51,7 +52,7 @@ class SecretStore:
 
         `fresh`: nothing of that UUID was on disk, as far as the daemon knows; a value that was left over goes.
         """
-        make_directory(self.directory)
+        make_directory(self.directory, DIRECTORY_MODE)
         if fresh:
             self._remove_values(document.uuid)
         if value is not None:
@@ -60,7 +61,7 @@ class SecretStore:
 
     def write_value(self, document: SecretDocument, value: bytes) -> None:
         """Keep a value, in the one form that the keys ask for. OSError."""
-        make_directory(self.directory)
+        make_directory(self.directory, DIRECTORY_MODE)
         current = self._keys.current
         if current is None:
             written, other, data = PLAIN, ENCRYPTED, base64.b64encode(value)
