@@ -6,6 +6,17 @@ Import from here: the modules below are its own affair.
 
 from __future__ import annotations
 
-from virtproxy.documents.domain.model import DomainDocument
+from virtproxy.documents.domain.device import Device
+from virtproxy.documents.domain.model import INACTIVE, MIGRATABLE, SECURE, UPDATE_CPU, DomainDocument
+from virtproxy.documents.domain.moments import CheckpointDocument, SnapshotDocument
 
-__all__ = ["DomainDocument"]
+__all__ = [
+    "INACTIVE",
+    "MIGRATABLE",
+    "SECURE",
+    "UPDATE_CPU",
+    "CheckpointDocument",
+    "Device",
+    "DomainDocument",
+    "SnapshotDocument",
+]

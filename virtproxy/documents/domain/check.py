@@ -37,6 +37,7 @@ def complete(root: Element) -> bytes:
     root.attributes = {name: value for name, value in root.attributes.items() if name not in prefixes}
     root.child("uuid").set_text(str(UUID(bytes=uuid)))
     _prepare(root)
+    implied.sort_disks(root.child("devices"))
     Shaper(HOOKS).shape(root, root_rule())
     _complete_memory(root)
     _complete_vcpus(root)

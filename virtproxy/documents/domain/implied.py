@@ -34,6 +34,7 @@ def complete(root: Element) -> None:
     _place_hostdevs(kinds)
     _place_smartcards(kinds)
     _add_controllers(kinds)
+    _sort_controllers(kinds)
     _add_video(kinds)
     for index, interface in enumerate(kinds.get("interface", ())):
         _name_interface(interface, index)
@@ -43,6 +44,47 @@ def complete(root: Element) -> None:
     in_order = sorted((name for name in kinds if name in known), key=known.__getitem__)
     unknown = [each for name in kinds if name not in known for each in kinds[name]]
     devices.children = [*(each for name in in_order for each in kinds[name]), *unknown]
+
+
+def sort_disks(devices: Element) -> None:
+    """Put disks into libvirt's order: beside those of the bus that they name, by the number in their names."""
+    disks = [device for device in devices.elements if device.name == "disk"]
+    if len(disks) < 2:
+        return
+    rest = [device for device in devices.elements if device.name != "disk"]
+    order: list[tuple[str, int, Element]] = []
+    for disk in disks:
+        target = disk.find("target")
+        attributes = {} if target is None else target.attributes
+        entry = attributes.get("bus", ""), disk_index(attributes.get("dev", "")), disk
+        order.insert(_disk_place(order, entry[0], entry[1]), entry)
+    devices.children = [*(disk for _, _, disk in order), *rest]
+
+
+def _disk_place(order: list[tuple[str, int, Element]], bus: str, index: int) -> int:
+    place = -1
+    for at in range(len(order) - 1, -1, -1):
+        if order[at][0] == bus:
+            if order[at][1] > index:
+                place = at
+            elif place < 0:
+                place = at + 1
+    return len(order) if place < 0 else place
+
+
+def _sort_controllers(kinds: dict[str, list[Element]]) -> None:
+    """Controllers of a type stand together, by their numbers."""
+    controllers = kinds.get("controller", [])
+    first: dict[str, int] = {}
+    for at, each in enumerate(controllers):
+        first.setdefault(each.attributes["type"], at)
+    controllers.sort(key=lambda each: (first[each.attributes["type"]], int(each.attributes["index"])))
+
+
+def alone(device: Element) -> None:
+    """Complete a device outside of a domain as far as it does not depend on others."""
+    if device.name == "disk":
+        _place_disk(device)
 
 
 def _index_controllers(kinds: dict[str, list[Element]]) -> None:
