@@ -149,8 +149,8 @@ def _lines(element: Element, indent: str) -> Iterator[str]:
     attributes = "".join(f" {name}='{escape(value)}'" for name, value in element.attributes.items())
     elements, text = element.elements, element.text
     if element.name == "metadata":
-        yield indent + verbatim(Element("metadata", element.attributes)).replace("/>", ">")
-        yield from (f"{indent}  {verbatim(child)}" for child in elements)
+        yield indent + _verbatim(Element("metadata", element.attributes)).replace("/>", ">")
+        yield from (f"{indent}  {_verbatim(child)}" for child in elements)
         yield f"{indent}</metadata>"
     elif elements or element.name == "devices":
         yield f"{indent}<{element.name}{attributes}>"
@@ -163,12 +163,12 @@ def _lines(element: Element, indent: str) -> Iterator[str]:
         yield f"{indent}<{element.name}{attributes}/>"
 
 
-def verbatim(child: Element | str) -> str:
+def _verbatim(child: Element | str) -> str:
     """Foreign content as it was, white space and all."""
     if isinstance(child, str):
         return child.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     attributes = "".join(f' {name}="{escape(value)}"' for name, value in child.attributes.items())
-    inside = "".join(map(verbatim, child.children))
+    inside = "".join(map(_verbatim, child.children))
     return f"<{child.name}{attributes}>{inside}</{child.name}>" if inside else f"<{child.name}{attributes}/>"
 
 

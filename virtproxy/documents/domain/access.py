@@ -26,16 +26,15 @@ class Access:
 
     def section(self, path: str, *, make: bool = False) -> Element | None:
         """The element at `path` below the domain; with make, put in its place if it is not there."""
-        here: Element = self.root
-        rule: Rule | None = root_rule()
+        here, done = self.root, ""
         for name in path.split("/"):
+            done = f"{done}/{name}".lstrip("/")
             found = here.find(name)
-            rule = _inner_rule(rule, name)
             if found is None:
                 if not make:
                     return None
                 found = Element(name)
-                place_child(here, found, name)
+                place_child(here, found, done)
             here = found
         return here
 

@@ -42,6 +42,7 @@ def complete(root: Element) -> bytes:
     _complete_memory(root)
     _complete_vcpus(root)
     _complete_placement(root)
+    _complete_iothreads(root)
     implied.complete(root)
     metadata = root.find("metadata")
     if metadata is not None:
@@ -162,6 +163,28 @@ def _complete_placement(root: Element) -> None:
         root.remove("bootloader_args")
     if root.find("numatune/memnode") is not None and root.find("cpu/numa") is None:
         raise xml_error("Element 'memnode' is invalid without any guest NUMA cells")
+
+
+def _complete_iothreads(root: Element) -> None:
+    """Threads that are numbered are all numbered, by the lowest free numbers."""
+    listed = root.find("iothreadids")
+    count = root.find("iothreads")
+    given = [] if listed is None else [int(thread.attributes["id"]) for thread in listed.elements]
+    most = max(int(count.text) if count is not None and count.text else 0, len(given))
+    if listed is not None:
+        if count is None:
+            count = Element("iothreads")
+            root.children.insert(root.children.index(listed), count)
+        count.set_text(str(most))
+        free = (number for number in range(1, most + len(given) + 1) if number not in given)
+        added = [next(free) for _ in range(most - len(given))]
+        listed.children += [Element("iothread", {"id": str(number)}) for number in added]
+        given += added
+    else:
+        given = list(range(1, most + 1))
+    for pin in (root.find("cputune") or Element("")).elements:
+        if pin.name == "iothreadpin" and int(pin.attributes["iothread"]) not in given:
+            raise unsupported(f"Cannot find 'iothread' : {pin.attributes['iothread']}")
 
 
 _AFTER_NUMATUNE = frozenset({"resource", "sysinfo", "bootloader", "os"})

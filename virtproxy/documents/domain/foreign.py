@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from virtproxy.documents.markup import Element, verbatim
+from virtproxy.documents.markup import Element, format_verbatim
 
 
 def uri_of(element: Element, around: Iterable[Element] = ()) -> str | None:
@@ -42,7 +42,7 @@ def stripped(element: Element) -> str:
     prefix, colon, _ = twin.name.rpartition(":")
     if colon:
         _strip(twin, prefix)
-    return verbatim(twin)
+    return format_verbatim(twin)
 
 
 def _strip(element: Element, prefix: str) -> None:
