@@ -16,8 +16,8 @@ from random import Random
 
 from tests.access.policy.examples import ALICE, CAROL, CONNECTION, DAVE, NOBODY, ROOT, WEB, claim, owned
 from tests.access.policy.test_errors import BROKEN, ODD
-from tests.access.policy.test_positions import TEXT as EVERY_FORM
 from tests.fuzz.campaign import Finding, resident_kib
+from tests.toml.test_positions import TEXT as EVERY_FORM
 from virtproxy.access.policy.decider import PolicyDecider
 from virtproxy.access.policy.document import compile_policy
 from virtproxy.access.policy.quotas import Usage

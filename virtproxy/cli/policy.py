@@ -18,12 +18,12 @@ from virtproxy.access.policy.permissions import PERMISSIONS, expand
 from virtproxy.access.policy.policy import Policy
 from virtproxy.access.policy.roles import BUILT_IN, Role
 from virtproxy.access.policy.rules import Deny, Documents, Grant, QuotaRule, Rule
-from virtproxy.access.policy.source import Problem
 from virtproxy.access.policy.things import Things
 from virtproxy.cli import policy_explain
 from virtproxy.cli.output import BOLD, RED, YELLOW, CommandError, Narrator, paint
 from virtproxy.cli.policy_file import DEFAULT, policy_path
 from virtproxy.cli.policy_template import TEMPLATE
+from virtproxy.toml.source import Problem
 
 _EPILOG = """\
 examples:

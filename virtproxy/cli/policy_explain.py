@@ -18,7 +18,6 @@ from virtproxy.access.claims.model import Claim
 from virtproxy.access.decision import Decision, Thing
 from virtproxy.access.policy.explain import Explanation, explain
 from virtproxy.access.policy.policy import Policy
-from virtproxy.access.policy.source import hint
 from virtproxy.access.rules import Rule, rules_of
 from virtproxy.access.stricter import STRICTER
 from virtproxy.cli import policy_subject
@@ -27,6 +26,7 @@ from virtproxy.cli.policy_file import load
 from virtproxy.cli.virsh_commands import COMMANDS
 from virtproxy.protocol import programs
 from virtproxy.protocol.schema import Procedure
+from virtproxy.toml.source import hint
 
 _AnyProcedure = Procedure[Any, Any]
 

@@ -20,9 +20,10 @@ from virtproxy.access.policy.read_subjects import Subjects
 from virtproxy.access.policy.read_things import claims, things
 from virtproxy.access.policy.roles import permission_set
 from virtproxy.access.policy.rules import Deny, Documents, Grant, QuotaRule, Rule
-from virtproxy.access.policy.source import PolicyError, Source, Table, shown
+from virtproxy.access.policy.source import PolicyError, Source
 from virtproxy.access.policy.subjects import Subject
 from virtproxy.access.policy.who import Groups, GroupsOf
+from virtproxy.toml.source import Table, shown
 
 R = TypeVar("R", bound=Rule)
 _SECTIONS = ("mode", "subjects", "roles", "grant", "deny", "documents", "quota")

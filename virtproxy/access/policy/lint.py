@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from virtproxy.access.policy.permissions import ALL, REACH, Permission, spell
 from virtproxy.access.policy.policy import Policy
-from virtproxy.access.policy.positions import Path
 from virtproxy.access.policy.rules import Deny, Grant, Rule
 from virtproxy.access.policy.source import Source
 from virtproxy.access.policy.things import Things
+from virtproxy.toml.positions import Path
 
 
 def warn(policy: Policy, source: Source) -> None:

@@ -14,10 +14,10 @@ from typing import NamedTuple, TypeVar
 from virtproxy.access.policy.profile import Profile
 from virtproxy.access.policy.roles import Role
 from virtproxy.access.policy.rules import Deny, Documents, Grant, QuotaRule, Rule
-from virtproxy.access.policy.source import Problem
 from virtproxy.access.policy.subjects import Subject
 from virtproxy.access.policy.who import GroupsOf, Who, who_is
 from virtproxy.identity import Identity
+from virtproxy.toml.source import Problem
 
 # Callers remembered; every connection over UNIX sockets is one.
 CALLERS_MAX = 8192

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from virtproxy.access.policy.permissions import KINDS, PERMISSIONS, SPELLED, Permission, expand
-from virtproxy.access.policy.positions import Path
 from virtproxy.access.policy.read_subjects import NAME
 from virtproxy.access.policy.roles import BUILT_IN, Role, permission_set
-from virtproxy.access.policy.source import NESTED_MAX, Source, Table, hint, shown
+from virtproxy.access.policy.source import NESTED_MAX, Source
+from virtproxy.toml.positions import Path
+from virtproxy.toml.source import Table, hint, shown
 
 _KEYS = ("inherits", "permissions", "owned", "documents")
 

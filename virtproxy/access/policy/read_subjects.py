@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from virtproxy.access.policy import subjects
-from virtproxy.access.policy.positions import Path
-from virtproxy.access.policy.source import NESTED_MAX, Source, Table, hint, shown
+from virtproxy.access.policy.source import NESTED_MAX, Source
 from virtproxy.access.policy.subjects import BY_TEXT, EXACT, TRANSPORTS, Condition, Subject
+from virtproxy.toml.positions import Path
+from virtproxy.toml.source import Table, hint, shown
 
 KEYS = (*BY_TEXT, "uid", "readonly", "subject", "everyone")
 # What `to` may write as "KEY:VALUE".

@@ -12,10 +12,10 @@ from typing import Any
 from virtproxy.access.claims.kinds import KEYS, KINDS
 from virtproxy.access.policy import permissions
 from virtproxy.access.policy.patterns import path_matcher, path_problem, word_matcher
-from virtproxy.access.policy.positions import Path
 from virtproxy.access.policy.rules import Pattern
-from virtproxy.access.policy.source import Source, Table, hint, shown
 from virtproxy.access.policy.things import Things
+from virtproxy.toml.positions import Path
+from virtproxy.toml.source import Source, Table, hint, shown
 
 _KEYS = ("kind", "name", "uuid", "uri", "driver", "pool", "network", "owned")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

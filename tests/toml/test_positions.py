@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from virtproxy.access.policy.positions import Path, positions
+from virtproxy.toml.positions import Path, positions
 
 TEXT = '''\
 # [not.a.header]
