@@ -24,6 +24,7 @@ ALLOWED = {
     "protocol": {"wire"},
     "errors": {"wire", "protocol"},
     "identity": {"wire", "protocol"},
+    "toml": set(),
     "rpc": {"wire", "protocol"},
     "client": {"wire", "protocol", "rpc", "auth"},
     "auth": {"wire", "protocol", "rpc"},
