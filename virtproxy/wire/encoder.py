@@ -11,6 +11,7 @@ import struct
 from typing import Any
 
 from virtproxy.wire.plan import Array, Choice, Member, Node, Opaque, Optional, Record, Text
+from virtproxy.wire.words import FIELDS, KEPT_LENGTH, word, words
 from virtproxy.wire.writer import Writer
 from virtproxy.wire.xdr import Chars, Length, Max, Number
 
@@ -20,7 +21,7 @@ class Encoder(Writer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.names["pack"] = struct.pack
+        self.names.update(pack=struct.pack, words=words, word=word)
 
     def function(self, node: Node) -> tuple[str, dict[str, Any]]:
         """Return the text of the encoder of ``node`` and the names it sees."""
@@ -87,6 +88,13 @@ class Encoder(Writer):
         self.fail_if(f"0 in {raw}", "a NUL byte inside a string")
         self.padded(raw, self.count(raw, Max(node.maximum)))
 
+    def word(self, node: Text, value: str) -> None:
+        """A string that is a name: it has likely been sent before."""
+        self.flush()
+        kept = self.fresh("b")
+        self.line(f"{kept} = words.get({value})")
+        self.line(f"put(word({value}, {node.maximum}) if {kept} is None else {kept})")
+
     def opaque(self, node: Opaque, value: str) -> None:
         """Bytes; a fixed whole number of words joins the run."""
         self.expect(value, "bytes")
@@ -139,8 +147,11 @@ class Encoder(Writer):
         self.expect(value, self.bind("C", node.cls))
         fields = [self.fresh("f") for _ in node.fields]
         self.line(f"{', '.join(fields)}, = {value}")
-        for field, (_, item) in zip(fields, node.fields, strict=True):
-            self.item(item, field)
+        for field, (name, item) in zip(fields, node.fields, strict=True):
+            if isinstance(item, Text) and name in FIELDS and item.maximum >= KEPT_LENGTH:
+                self.word(item, field)
+            else:
+                self.item(item, field)
 
     def choice(self, node: Choice, value: str) -> None:
         """A union: the discriminant and its arm."""
