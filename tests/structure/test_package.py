@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# The daemons that pip installs as programs. Not libvirtd: whoever types that would get another one than before.
+PROGRAMS = ("virtproxyd", "virtsecretd", "virtstoraged")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def test_the_console_scripts_are_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     name = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     scripts = configparser.ConfigParser()
     scripts.read_string(wheel.read(name).decode())
-    assert set(scripts["console_scripts"]) == {"virtproxyd", "virtproxy", "virt-ssh-helper"}
+    assert set(scripts["console_scripts"]) == {*PROGRAMS, "virtproxy", "virt-ssh-helper"}
 
 
 @pytest.mark.slow
@@ -61,7 +63,7 @@ def test_the_wheel_in_a_bare_environment_has_programs_that_run(wheel: zipfile.Zi
 
     assert wheel.filename is not None
     printed("python", "-m", "pip", "install", "--quiet", wheel.filename)
-    assert all("0." in printed(program, "--version") for program in ("virtproxyd", "virtproxy", "virt-ssh-helper"))
+    assert all("0." in printed(program, "--version") for program in (*PROGRAMS, "virtproxy", "virt-ssh-helper"))
     assert "virtproxy's virtproxyd" in printed("twistd", "--help")
     printed("virtproxy", "install", "--root", "root", "--daemons", "all")
     for directory, kept in (

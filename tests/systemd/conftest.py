@@ -36,5 +36,7 @@ def beside(debs: dict[str, Path]) -> Iterator[Container]:
     """A host with Debian's libvirtd, and all of ours that can be installed beside it."""
     with booted(debs["virtproxyd"].parent) as container:
         container.install("libvirt-daemon-system", "libvirt-clients")
-        container.install(*(debs[name] for name in ("python3-virtproxy", "virtproxyd", "virtproxy-tools")))
+        container.install(
+            *(debs[name] for name in ("python3-virtproxy", "virtproxyd", "virtproxy-tools", "virtproxy-drivers"))
+        )
         yield container

@@ -56,6 +56,31 @@ def test_manual_pages_and_settings_are_there(beside: Container) -> None:
     ]
 
 
+def test_a_driver_of_ours_is_had_by_its_socket(beside: Container) -> None:
+    sockets = " ".join(f"virtsecretd{kind}.socket" for kind in ("", "-ro", "-admin"))
+    assert beside.state("is-enabled", "virtsecretd.socket") == "disabled"
+    beside.sh(f"systemctl start {sockets}")
+    assert beside.state("is-active", "virtsecretd.service") == "inactive"
+    beside.sh("echo '<secret><usage type=\"volume\"><volume>/v</volume></usage></secret>' >/root/secret.xml")
+    beside.sh("virsh -c secret:///system secret-define /root/secret.xml")
+    assert "/v" in beside.sh("virsh -c secret:///system secret-list")
+    assert beside.state("is-active", "virtsecretd.service") == "active"
+    assert len(beside.sh("ls /etc/libvirt/secrets/*.xml").split()) == 1
+    beside.sh(f"systemctl stop {sockets} virtsecretd.service")
+    assert beside.sh("systemctl --failed --no-legend") == ""
+
+
+def test_libvirtd_of_ours_is_had_by_its_socket(bare: Container, debs: dict[str, Path]) -> None:
+    bare.install("libvirt-clients", *(debs[name] for name in ("python3-virtproxy", "virtproxy-libvirtd")))
+    bare.sh("systemctl start libvirtd.socket libvirtd-admin.socket")
+    inside = "virsh -c test+unix:///default?socket=/run/libvirt/libvirt-sock"
+    assert (
+        bare.sh(f"{inside} list --name; virsh -c secret:///system secret-list --name 2>&1 || true").split()[0] == "test"
+    )
+    assert "libvirtd" in bare.sh("virt-admin -c libvirtd:///system server-list")
+    assert bare.sh("systemctl --failed --no-legend") == ""
+
+
 def test_purge_leaves_nothing(bare: Container, debs: dict[str, Path]) -> None:
     bare.install("python3-twisted", "python3-openssl", "python3-service-identity", "python3-cryptography", "polkitd")
     before = written(bare)

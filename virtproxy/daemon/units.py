@@ -63,10 +63,11 @@ class _Needs:
 _LOCK, _LOG, _MACHINED = "virtlockd.socket", "virtlogd.socket", "systemd-machined.service"
 _REMOTE, _KEEP = "remote-fs.target", "KillMode=process"
 _NEEDS: Mapping[str, _Needs] = {
+    # What only guests of QEMU's need is used where it is there: none of the drivers of this version's libvirtd does.
     "libvirtd": _Needs(
         (_LOG, _LOCK, "iscsid.service", _REMOTE, _MACHINED, "xencommons.service"),
-        (_LOCK, _MACHINED),
-        (_LOG,),
+        (_LOCK, _LOG, _MACHINED),
+        (),
         ("xendomains.service",),
         (_KEEP, *_ROOMY),
     ),
@@ -134,7 +135,7 @@ def _service(row: Row, programs: str) -> str:
     lines += [f"Conflicts={name}" for name in conflicts]
     lines += [*needs.condition, "", "[Service]", *_running(row, programs), *needs.service]
     lines += ["", *sandbox(row), "", "[Install]", "WantedBy=multi-user.target"]
-    lines += [f"Also={name}" for name in (main, *others, *_also(needs))]
+    lines += [f"Also={name}" for name in (main, *others, *(() if monolithic else _also(needs)))]
     return _text(lines)
 
 
