@@ -7,10 +7,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from tests.support.daemon_process import DaemonProcess, configuration
+from tests.support.lab import INSIDE, client_environment, fetched_tree, lab
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +39,24 @@ def uri(daemon: Path) -> str:
 def readonly_uri(daemon: Path) -> str:
     """The same over the read-only socket."""
     return f"test+unix:///default?socket={daemon}/libvirt-sock-ro"
+
+
+class Peer(NamedTuple):
+    """A C libvirtd with its test driver, and the client programs of its version."""
+
+    version: str
+    uri: str
+    virsh: str
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="module", params=["9.0.0", "11.3.0"])
+def peer(request: pytest.FixtureRequest) -> Iterator[Peer]:
+    """Debian's libvirtd, and the newer one whose interface ours presents."""
+    version: str = request.param
+    tree = None if version == "9.0.0" else fetched_tree()
+    program = "virsh" if tree is None else str(tree / "usr/bin/virsh")
+    with lab(tree) as host:
+        host.libvirtd(INSIDE / "s")
+        uri = f"test+unix:///default?socket={host.directory}/s/libvirt-sock"
+        yield Peer(version, uri, program, client_environment(tree))

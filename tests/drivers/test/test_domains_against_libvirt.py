@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Everything that can be asked of domains, beside libvirt's own test driver: results, errors, documents and events.
+"""Everything that can be asked of domains, at C libvirtd's test driver and at ours: results, errors, documents, events.
 
-domain_calls.txt is run by libvirt-python with the C driver in its own process, and with ours through virtproxyd and a
-real socket. What must differ is listed in differences.py.
+domain_calls.txt is run by libvirt-python against both, through real sockets. What must differ is in differences.py.
 """
 
 from __future__ import annotations
@@ -16,13 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.drivers.test.conftest import Peer
 from tests.drivers.test.differences import CALLS, CALLS_OF_9_0, NEWER_SECTIONS
 from tests.drivers.test.masks import masked
-from tests.support.lab import client_environment, fetched_tree
 
 HERE = Path(__file__).parent
 SCRIPT, CALL_LIST = HERE / "domain_script.py", HERE / "domain_calls.txt"
-INSIDE = "test:///default"
 # Of virDomain: what opens descriptors or other connections, what is about one's own end, and what is not a call.
 NOT_CALLED = {
     "c_pointer", "connect", "ID", "UUID", "name", "get_name", "FDAssociate", "openGraphics", "migrate", "migrate2",
@@ -30,17 +28,13 @@ NOT_CALLED = {
 }  # fmt: skip
 
 
-def answers(version: str, uri: str, place: Path) -> dict[str, str]:
+def answers(peer: Peer, uri: str, place: Path) -> dict[str, str]:
     """What each call gave, by its section and text; a dash for each time it was made before."""
-    tree = None if version == "9.0.0" else fetched_tree()
     place.mkdir(exist_ok=True)
     command = ["/usr/bin/python3", str(SCRIPT), uri, str(place), str(CALL_LIST)]
-    quiet = {"LIBVIRT_LOG_OUTPUTS": "3:file:/dev/null", **client_environment(tree)}
-    ended = subprocess.run(
-        command, capture_output=True, text=True, timeout=90, check=False, env={**os.environ, **quiet}
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert not ended.stderr
+    environment = {**os.environ, **peer.environment}
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False, env=environment)
+    assert (ended.returncode, ended.stderr) == (0, "")
     found: dict[str, str] = {}
     section = ""
     for line in masked(ended.stdout.replace(str(place), "<tmp>")).splitlines():
@@ -55,19 +49,20 @@ def answers(version: str, uri: str, place: Path) -> dict[str, str]:
     return found
 
 
+@pytest.mark.root
+@pytest.mark.conformance
 @pytest.mark.programs("virsh")
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("version", ["9.0.0", pytest.param("11.3.0", marks=pytest.mark.conformance)])
-def test_every_call_about_domains_is_answered_alike(version: str, uri: str, tmp_path: Path) -> None:
-    theirs, ours = answers(version, INSIDE, tmp_path / "c"), answers(version, uri, tmp_path / "ours")
+def test_every_call_about_domains_is_answered_alike(peer: Peer, uri: str, tmp_path: Path) -> None:
+    theirs, ours = answers(peer, peer.uri, tmp_path / "c"), answers(peer, uri, tmp_path / "ours")
     assert list(theirs) == list(ours)
     assert len(theirs) > 900
-    expected = CALLS | (CALLS_OF_9_0 if version == "9.0.0" else {})
-    if version == "9.0.0":
+    expected = CALLS | (CALLS_OF_9_0 if peer.version == "9.0.0" else {})
+    if peer.version == "9.0.0":
         theirs = {label: answer for label, answer in theirs.items() if label.partition(":")[0] not in NEWER_SECTIONS}
     differing = {label for label, answer in theirs.items() if ours[label] != answer}
     listed = set(expected) & set(theirs)
-    print(f"libvirt {version}: {len(theirs)} calls, {len(differing)} differ", file=sys.stderr)
+    print(f"libvirt-python at {peer.version}: {len(theirs)} calls, {len(differing)} differ", file=sys.stderr)
     shown = "\n".join(f"{each}\n  theirs {theirs[each]}\n  ours   {ours[each]}" for each in differing - listed)
     assert differing == listed, f"not listed:\n{shown}\nlisted, but alike: {listed - differing}"
 

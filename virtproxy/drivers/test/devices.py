@@ -83,7 +83,7 @@ class Devices(TestHost):
             raise call.error(ErrorCode.OPERATION_UNSUPPORTED, f"disk bus '{bus}' cannot be hotplugged.")
         alias = f"{bus}-disk{_place(name)}"
         insert(disk, Element("alias", {"name": alias}))
-        insert(document.root.child("devices"), disk)
+        _insert_disk(document, disk)
         self.emit(remote.DOMAIN_EVENT_CALLBACK_DEVICE_ADDED, guest, alias)
 
 
@@ -100,6 +100,17 @@ def _disk(document: DomainDocument, target: str) -> Element | None:
     return next(
         (disk for disk in devices(document, "disk") if disk.child("target").attributes.get("dev") == target), None
     )
+
+
+def _insert_disk(document: DomainDocument, disk: Element) -> None:
+    """Put a disk before those of its bus that come later by their names."""
+    target, inside = disk.child("target").attributes, document.root.child("devices")
+    for other in devices(document, "disk"):
+        named = other.child("target").attributes
+        if named.get("bus") == target.get("bus") and _place(named.get("dev", "")) > _place(target["dev"]):
+            inside.children.insert(inside.children.index(other), disk)
+            return
+    insert(inside, disk)
 
 
 def _source(disk: Element) -> str:

@@ -13,8 +13,6 @@ from virtproxy.drivers.test.tree import children, devices, ensure, insert, numbe
 
 POLLING = Params(poll_max_ns=Type.ULLONG, poll_grow=Type.UINT, poll_shrink=Type.UINT)
 POLLS_AT_FIRST = {"poll_max_ns": 32768, "poll_grow": 0, "poll_shrink": 0}
-# Where an I/O thread runs that nobody pinned: the first host CPU, in a map of one byte.
-UNPINNED, MAP_LENGTH = frozenset({0}), 1
 
 
 def iothreads(document: DomainDocument) -> list[int]:
@@ -37,8 +35,10 @@ class Iothreads(TestHost):
         pins = {pin.attributes.get("iothread"): pin for pin in children(document.root.find("cputune"), "iothreadpin")}
         info = []
         for id in iothreads(document):
-            cpus = from_text(pins[str(id)].attributes["cpuset"]) if str(id) in pins else UNPINNED
-            info.append(remote.DomainIothreadInfo(iothread_id=id, cpumap=to_bits(cpus, MAP_LENGTH)))
+            # One that nobody pinned runs on as many host CPUs as there are vCPUs, says libvirt.
+            unpinned = frozenset(range(document.vcpus))
+            cpus = from_text(pins[str(id)].attributes["cpuset"]) if str(id) in pins else unpinned
+            info.append(remote.DomainIothreadInfo(iothread_id=id, cpumap=to_bits(cpus, max(cpus) // 8 + 1)))
         return remote.DomainGetIothreadInfoRet(info=info, ret=len(info))
 
     @implements(remote.DOMAIN_ADD_IOTHREAD)

@@ -137,7 +137,8 @@ def _domain(root: Element) -> DomainDocument | None:
 
 def _check_memory(root: Element, state: str) -> None:
     memory = root.find("memory")
-    place = "internal" if memory is None else memory.attributes.get("snapshot", "internal")
+    default = "internal" if memory is None or "file" not in memory.attributes else "external"
+    place = default if memory is None else memory.attributes.get("snapshot", default)
     file = None if memory is None else memory.attributes.get("file")
     _check_word(place, _PLACES, "memory", "snapshot")
     if file is not None and place != "external":
@@ -164,7 +165,7 @@ def _snapshot_disks(root: Element, document: DomainDocument) -> list[str]:
         if place != "internal":
             raise _unsupported(f"disk '{paths[name]}' must use snapshot mode 'internal'", _SNAPSHOT)
     memory = root.find("memory")
-    if known and memory is not None and memory.attributes.get("snapshot") == "external":
+    if known and memory is not None and "file" in memory.attributes:
         detail = (
             f"source for disk '{_target(known[0])}' is not a regular file; refusing to generate external snapshot name"
         )

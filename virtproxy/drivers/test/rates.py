@@ -37,7 +37,10 @@ class Rates(TestHost):
         self, call: Call, args: remote.DomainGetInterfaceParametersArgs
     ) -> remote.DomainGetInterfaceParametersRet:
         call.check_flags(args.flags, LIVE, CONFIG, STRINGS)
-        nic = interface(one_chosen(self.subject(call, args.dom), args.flags), args.device)
+        document = one_chosen(self.subject(call, args.dom), args.flags)
+        if args.nparams == 0:
+            return remote.DomainGetInterfaceParametersRet(params=[], nparams=len(BANDWIDTH))
+        nic = interface(document, args.device)
         values = {}
         for field in BANDWIDTH.fields:
             way, _, word = field.partition(".")
@@ -106,6 +109,8 @@ class Rates(TestHost):
     async def block_io_tune(self, call: Call, args: remote.DomainGetBlockIoTuneArgs) -> remote.DomainGetBlockIoTuneRet:
         call.check_flags(args.flags, LIVE, CONFIG, STRINGS)
         document = one_chosen(self.subject(call, args.dom), args.flags)
+        if args.nparams == 0:
+            return remote.DomainGetBlockIoTuneRet(params=[], nparams=len(IOTUNE))
         values = _iotune(self._disk(call, document, args.disk or ""))
         return remote.DomainGetBlockIoTuneRet(params=IOTUNE.format(values, args.flags), nparams=len(IOTUNE))
 
