@@ -15,7 +15,8 @@ from tests.support.toy import error_of, result_of
 from virtproxy.driver import Call, Driver, ErrorCode, Hole, Place, Stream, VirtError, implements, remote
 from virtproxy.driver.harness import DriverHarness
 from virtproxy.driver.harness_stream import HarnessStream
-from virtproxy.driver.stream import KEPT_HIGH
+from virtproxy.driver.local_streams import KEPT_HIGH, STREAMS_MAX
+from virtproxy.wire.frame import ERROR
 from virtproxy.wire.limits import STREAM_PAYLOAD_MAX
 
 VOL = remote.NonnullStorageVol(pool="p", name="v", key="/v")
@@ -153,6 +154,54 @@ def test_endless_empty_holes_stop_the_client_too(driver: StreamDriver, harness: 
     assert harness.full
     harness.close()
     assert not harness.full
+
+
+def test_many_streams_of_a_client_keep_no_more_than_one(driver: StreamDriver, harness: DriverHarness) -> None:
+    async def work(stream: Stream) -> None:
+        await Deferred()
+
+    driver.work = work
+    streams = [upload(harness) for _ in range(8)]
+    for stream in streams:
+        assert not harness.full
+        stream.send(bytes(KEPT_HIGH // 8))
+    assert harness.full
+    result_of(streams[0].abort())
+    assert harness.full
+    for stream in streams[1:]:
+        result_of(stream.abort())
+    assert not harness.full
+
+
+def test_a_client_has_so_many_streams_and_no_more(driver: StreamDriver, harness: DriverHarness) -> None:
+    async def work(stream: Stream) -> None:
+        await Deferred()
+
+    driver.work = work
+    streams = [upload(harness) for _ in range(STREAMS_MAX)]
+    with pytest.raises(VirtError, match="256 streams"):
+        upload(harness)
+    result_of(streams[0].abort())
+    upload(harness)
+
+
+def test_a_second_stream_of_a_serial_is_refused_and_ends_the_first(
+    driver: StreamDriver, harness: DriverHarness
+) -> None:
+    ended: list[str] = []
+
+    async def work(stream: Stream) -> None:
+        try:
+            await stream.receive()
+        finally:
+            ended.append("first")
+
+    driver.work = work
+    first = upload(harness)
+    args = remote.StorageVolUploadArgs(vol=VOL, offset=0, length=0, flags=0)
+    frame = remote.STORAGE_VOL_UPLOAD.call_frame(first.serial, args)
+    assert result_of(harness.call_raw(frame)).status == ERROR
+    assert ended == ["first"], "whose packets are whose cannot be told"
 
 
 def test_an_error_of_the_work_ends_the_stream_with_it(driver: StreamDriver, harness: DriverHarness) -> None:

@@ -155,7 +155,7 @@ class LocalBackend:
         self._waiting.clear()
         for call in self._calls:
             call.cancelled = True
-        self._streams.close(error)
+        self._streams.close()
         for running in list(self._running):
             running.cancel()
         if self._joined:

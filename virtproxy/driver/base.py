@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from virtproxy.driver.call import Call
+from virtproxy.driver.changes import Changes
 from virtproxy.driver.events import EventClass, Subscribers
 from virtproxy.driver.place import NOWHERE, Place
 from virtproxy.errors import no_connect
@@ -26,6 +27,7 @@ from virtproxy.wire.codec import Struct
 D = TypeVar("D", bound="Driver")
 A = TypeVar("A", bound=Struct | None)
 R = TypeVar("R", bound=Struct | None)
+T = TypeVar("T")
 
 Method = Callable[[D, Call, A], Coroutine[Any, Any, R]]
 _MARK = "__implements__"
@@ -72,6 +74,7 @@ class Driver:
     def __init__(self, place: Place | None = None) -> None:
         self.place = NOWHERE if place is None else place
         self.subscribers = Subscribers()
+        self.changes = Changes()
         self._is_ready = False
         self._awaiting: list[Deferred[None]] = []
 
@@ -82,13 +85,14 @@ class Driver:
 
     async def stop(self) -> None:
         """The daemon ends: finish or give up what is under way, and close what is open. Guests go on."""
+        await self.changes.settled()
 
     async def reload(self) -> None:
         """The administrator asks to read the configuration again (SIGHUP)."""
 
     def busy(self) -> int:
         """How much of it keeps a daemon from ending when idle: guests that run, work under way."""
-        return 0
+        return len(self.changes)
 
     async def ready(self) -> None:
         """Start it if nobody has; all who ask meanwhile wait. Raises what `start` raises: the next one tries again."""
@@ -125,6 +129,10 @@ class Driver:
         """
         self.check_uri(uri)
         return self
+
+    def whole(self, change: Coroutine[Any, Any, T]) -> Deferred[T]:
+        """Make a change of disk and memory to its end even if the client that asked for it leaves; await its result."""
+        return self.changes.whole(change)
 
     def emit(self, event: Procedure[Any, Any], subject: Any, *values: Any) -> None:
         """Tell every subscriber of `event` about `subject`; `values` are the message's further fields.

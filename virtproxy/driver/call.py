@@ -137,3 +137,9 @@ class Call:
     def _unchecked(self, missing: str) -> VirtError:
         detail = f"driver '{self.driver}' served {self.procedure.name} without call.{missing}"
         return internal(detail, self.error_domain)
+
+
+def _function(driver: str, api: str) -> str:
+    """What libvirt calls a driver's part of a public function: testDomainSave, but storagePoolBuild."""
+    rest = api.removeprefix("vir")
+    return driver + (rest[len(driver) :] if rest.lower().startswith(driver) else rest)

@@ -15,6 +15,7 @@ from uuid import UUID
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
+from virtproxy.driver.changes import Changes
 from virtproxy.driver.files import link_file, make_directory, remove_file, write_file
 from virtproxy.driver.place import Place
 from virtproxy.errors import VirtError, invalid_arg
@@ -62,6 +63,7 @@ class Definitions:
         self._directory_mode = directory_mode
         # Two changes of one file never overlap.
         self._lock = DeferredLock()
+        self._changes = Changes()
 
     def path(self, name: str) -> str:
         """The file of the object called `name`; VirtError if no file can be called so."""
@@ -127,6 +129,10 @@ class Definitions:
         await self.delete(former)
 
     async def _change(self, path: str, work: Callable[[], None]) -> None:
+        # A thread cannot be cancelled: whoever comes next waits for it, even if its caller does not.
+        await self._changes.whole(self._in_turn(path, work))
+
+    async def _in_turn(self, path: str, work: Callable[[], None]) -> None:
         await self._lock.acquire()
         try:
             await self._place.blocking(work)

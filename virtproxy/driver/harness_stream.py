@@ -29,7 +29,7 @@ class HarnessStream:
         self.error: VirtError | None = None
         self._backend = backend
         self._procedure = procedure
-        self._serial = serial
+        self.serial = serial
         self._waiting: list[Deferred[None]] = []
 
     @property
@@ -92,4 +92,4 @@ class HarnessStream:
     def _packet(self, kind: int, status: int, payload: bytes) -> None:
         program = self._procedure.program
         number = self._procedure.number
-        self._backend.stream(pack(program.number, program.version, number, kind, self._serial, status, payload))
+        self._backend.stream(pack(program.number, program.version, number, kind, self.serial, status, payload))

@@ -12,13 +12,20 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 
 from virtproxy.driver.stream import Stream
-from virtproxy.errors import VirtError, rpc
+from virtproxy.errors import rpc
 from virtproxy.protocol.schema import Procedure
 from virtproxy.wire.frame import ERROR, Frame
 from virtproxy.wire.framer import Piece
 
 if TYPE_CHECKING:
     from virtproxy.driver.backend import LocalBackend
+
+# What came and was not received yet, in bytes, over all streams of a client: above the first the client is read no
+# more, below the second again.
+KEPT_HIGH = 4 * 1024 * 1024
+KEPT_LOW = 1024 * 1024
+# Each may have a file open.
+STREAMS_MAX = 256
 
 
 class Streams:
@@ -27,7 +34,8 @@ class Streams:
     def __init__(self, backend: LocalBackend) -> None:
         self._backend = backend
         self._open: dict[int, Stream] = {}
-        self._full: set[Stream] = set()
+        self._kept = 0
+        self._full = False
         self._paused = False
         self._waiting: list[Deferred[None]] = []
 
@@ -38,6 +46,8 @@ class Streams:
         """The stream of a call that has just come; VirtError if the client has another under its serial."""
         if frame.serial in self._open:
             raise rpc(f"a stream with serial {frame.serial} is open already")
+        if len(self._open) >= STREAMS_MAX:
+            raise rpc(f"a client may have {STREAMS_MAX} streams open at a time")
         stream = Stream(self, self._backend.driver.place, procedure, frame.serial, args)
         self._open[frame.serial] = stream
         return stream
@@ -69,13 +79,10 @@ class Streams:
         for one in waiting:
             one.callback(None)
 
-    def close(self, error: VirtError | None) -> None:
-        """The client is given up: its streams end with `error`, or without a word."""
+    def close(self) -> None:
+        """The client is gone, or was told: its streams end without a word."""
         for stream in list(self._open.values()):
-            if error is None:
-                stream.drop()
-            else:
-                stream.end(error)
+            stream.drop()
 
     # What a stream asks
 
@@ -95,16 +102,14 @@ class Streams:
         self._waiting.append(waiting)
         return waiting
 
-    def stream_full(self, stream: Stream) -> None:
-        """The driver does not receive what the client sends: read from it no more."""
-        if not self._full:
+    def kept(self, change: int) -> None:
+        """So many bytes more wait for the driver, over all streams: read from the client no more, or again."""
+        self._kept += change
+        if not self._full and self._kept > KEPT_HIGH:
+            self._full = True
             self._backend.client.backend_full(self._backend)
-        self._full.add(stream)
-
-    def stream_drained(self, stream: Stream) -> None:
-        """The driver receives again."""
-        self._full.discard(stream)
-        if not self._full:
+        elif self._full and self._kept < KEPT_LOW:
+            self._full = False
             self._backend.client.backend_drained(self._backend)
 
     def stream_over(self, stream: Stream) -> None:

@@ -26,9 +26,6 @@ from virtproxy.wire.frame import CONTINUE, ERROR, HEADER, OK, STREAM, STREAM_HOL
 from virtproxy.wire.framer import Piece
 from virtproxy.wire.limits import PACKET_MIN, STREAM_PAYLOAD_MAX
 
-# What came and was not received yet, in bytes: above the first the client is read no more, below the second again.
-KEPT_HIGH = 4 * 1024 * 1024
-KEPT_LOW = 1024 * 1024
 # What a packet counts for besides its data, so that endless empty holes fill the store too.
 ITEM_COST = 256
 _log = Logger()
@@ -49,11 +46,8 @@ class StreamOwner(Protocol):
     def writable(self) -> Awaitable[None] | None:
         """What to wait for while the client does not read; None if it does."""
 
-    def stream_full(self, stream: Stream) -> None:
-        """The driver does not receive what the client sends."""
-
-    def stream_drained(self, stream: Stream) -> None:
-        """The driver receives again."""
+    def kept(self, change: int) -> None:
+        """So many bytes more (or less) wait for the driver."""
 
     def stream_over(self, stream: Stream) -> None:
         """Nothing more comes or goes."""
@@ -74,7 +68,6 @@ class Stream:
         self._place = place
         self._items: deque[Item] = deque()
         self._kept = 0
-        self._full = False
         # The client has sent all; it waits for the last word on that.
         self._finishing = False
         # The driver has sent all.
@@ -159,10 +152,10 @@ class Stream:
                 self._reader = None
 
     def _taken(self, item: Item) -> None:
-        self._kept -= _cost(item)
-        if self._full and self._kept < KEPT_LOW:
-            self._full = False
-            self._owner.stream_drained(self)
+        # An aborted stream has given everything back already.
+        cost = min(_cost(item), self._kept)
+        self._kept -= cost
+        self._owner.kept(-cost)
 
     async def _flow(self) -> None:
         """Wait until the client reads."""
@@ -244,10 +237,9 @@ class Stream:
         if not isinstance(item, Hole) and not item:
             return
         self._items.append(item)
-        self._kept += _cost(item)
-        if not self._full and self._kept > KEPT_HIGH:
-            self._full = True
-            self._owner.stream_full(self)
+        cost = _cost(item)
+        self._kept += cost
+        self._owner.kept(cost)
         self._wake()
 
     def _finished(self) -> None:
@@ -301,10 +293,8 @@ class Stream:
             running.cancel()
 
     def _release(self) -> None:
-        self._kept = 0
-        if self._full:
-            self._full = False
-            self._owner.stream_drained(self)
+        kept, self._kept = self._kept, 0
+        self._owner.kept(-kept)
 
     def _wake(self) -> None:
         reader, self._reader = self._reader, None
