@@ -18,6 +18,7 @@ from virtproxy.daemon.activation import entries_passed, passed_sockets
 from virtproxy.daemon.audit_settings import AuditSettings, audit_settings, audit_warnings
 from virtproxy.daemon.call_deadlines import call_deadlines
 from virtproxy.daemon.catalogue import Row
+from virtproxy.daemon.driver_settings import DriverSettings, driver_settings
 from virtproxy.daemon.drivers import check_drivers
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint, entries_configured
 from virtproxy.daemon.failure import ExitCode, StartupError
@@ -46,7 +47,7 @@ class Plan:
     """A checked start. ``tls`` and ``sasl`` are None when no endpoint needs them; ``warnings`` are for the log.
 
     ``admin`` are the sockets of the administration interface. ``policy`` decides what clients may do, ``owners`` has
-    who owns what; None without a policy_file.
+    who owns what; None without a policy_file. ``drivers`` has what the drivers' own files say.
     """
 
     row: Row
@@ -66,6 +67,7 @@ class Plan:
     admin: tuple[UnixEndpoint, ...] = ()
     policy: PolicyDecider | None = None
     owners: Owners | None = None
+    drivers: DriverSettings = field(default_factory=DriverSettings)
 
 
 def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> Plan:
@@ -85,6 +87,7 @@ def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> P
     policy = policy_of(settings)
     sasl, sasl_warnings = sasl_rules(settings, [*entries.unix, *entries.inet], environ)
     metrics = metrics_endpoint(settings)
+    drivers = driver_settings(row, where.config_dir, environ)
     return Plan(
         row=row,
         places=where,
@@ -108,10 +111,12 @@ def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> P
             *policy_warnings(policy),
             *polkit_warnings(settings, bool(entries.inet)),
             *metrics_warnings(settings, metrics),
+            *drivers.warnings,
         ),
         policy=policy,
         owners=owners_of(settings, row, where, policy),
         metrics=metrics,
+        drivers=drivers,
     )
 
 

@@ -77,6 +77,6 @@ def driver_place(plan: Plan, reactor: Any, peers: Peers) -> Place:
         log=where.log_dir,
         privileged=where.is_system,
         reactor=reactor,
-        settings=MappingProxyType(plan.settings.values()),
+        settings=MappingProxyType({**plan.settings.values(), **plan.drivers.values}),
         asker=peers.ask,
     )

@@ -22,12 +22,17 @@ class Settings:
     ``warnings`` says what in the file is odd but harmless: unknown and repeated keys.
     """
 
-    def __init__(self, row: Row, path: str, entries: Sequence[Setting] = ()) -> None:
-        """Check ``entries``, which were read from ``path``. Raises ConfigError at the first wrong one."""
+    def __init__(
+        self, row: Row, path: str, entries: Sequence[Setting] = (), keys: dict[str, Key] | None = None
+    ) -> None:
+        """Check ``entries``, which were read from ``path``. Raises ConfigError at the first wrong one.
+
+        ``keys`` are those of a driver's file instead of the daemon's.
+        """
         self.row = row
         self.path = path
         self.warnings: list[str] = []
-        self._keys = keys_of(row)
+        self._keys = keys_of(row) if keys is None else keys
         self._set: dict[str, Setting] = {}
         self._values: dict[str, Default] = {name: key.default_of(row) for name, key in self._keys.items()}
         for entry in entries:
@@ -149,15 +154,15 @@ def _shown(value: Value) -> str:
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
-def load(row: Row, path: str, *, required: bool) -> Settings:
+def load(row: Row, path: str, *, required: bool, keys: dict[str, Key] | None = None) -> Settings:
     """Return the settings of ``row`` from the file ``path``; only defaults if it is missing and not ``required``.
 
-    Raises ConfigError with the file, the line and what is expected.
+    ``keys`` are those of a driver's file. Raises ConfigError with the file, the line and what is expected.
     """
     try:
-        return Settings(row, path, config.read(path))
+        return Settings(row, path, config.read(path), keys)
     except ConfigError as error:
         missing = isinstance(error.__context__, FileNotFoundError)
         if missing and not required:
-            return Settings(row, path)
+            return Settings(row, path, (), keys)
         raise

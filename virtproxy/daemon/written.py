@@ -20,6 +20,7 @@ def written() -> dict[str, str]:
     """Return the text of each file by its path below the project's directory."""
     files = {f"conf/{row.config_name}": conf_file(row) for row in ROWS.values()}
     files["conf/sasl2/libvirt.conf"] = template("sasl.conf")
+    files["conf/secret.conf"] = template("secret.conf")
     for row in ROWS.values():
         if row.kind is not Kind.PROXY:
             files[f"docs/man/{row.name}.rst"] = manual(row)
