@@ -21,6 +21,7 @@ class Identity:
     `principal` is the whole name of a Kerberos user ("joe@REALM"): `sasl_user` has no realm if it is this host's own.
     `ssf` is how many bits of encryption are between the caller and us (TLS, or a security layer of SASL), which is no
     part of who the caller is.
+    `system_token` is that of this host's daemons, if the caller has shown it: it is one of them, speaking for itself.
     """
 
     transport: str = "unix"
@@ -39,11 +40,17 @@ class Identity:
     principal: str | None = None
     x509_sans: tuple[str, ...] = ()
     ssf: int = field(default=0, compare=False)
+    system_token: str | None = field(default=None, repr=False)
 
     @property
     def is_process(self) -> bool:
         """Whether it is a process of this host that is known for good: what polkit can be asked about."""
         return bool(self.pid) and self.process_start_time is not None and self.uid is not None
+
+    @property
+    def is_daemon(self) -> bool:
+        """Whether it is a daemon of this host that speaks for itself."""
+        return self.system_token is not None
 
     @property
     def subject(self) -> str:

@@ -34,7 +34,7 @@ class PeerOf:
 
     def __init__(self, router: Router, scheme: str) -> None:
         target = Target(scheme, f"{scheme}:///{router.mode}")
-        self._inquiry = Inquiry(router, target, _nothing, _unheard, lambda: None)
+        self._inquiry = Inquiry(router, target, _nothing, _unheard, lambda: None, as_daemon=True)
 
     async def call(self, procedure: Procedure[A, R], args: A) -> R:
         """Make a call and return its result; VirtError if it is answered with an error, or not in time."""

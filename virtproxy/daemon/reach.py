@@ -20,6 +20,7 @@ from virtproxy.daemon.plan import Plan
 from virtproxy.daemon.session_starts import SessionStarts
 from virtproxy.routing.families import daemon_of, is_driver_name
 from virtproxy.routing.router import Router
+from virtproxy.routing.system_token import SystemToken
 from virtproxy.rpc.reactor import StreamReactor
 from virtproxy.rpc.session_daemon import find_daemon
 
@@ -45,6 +46,7 @@ def reach(
         opens_relayed=relays,
         elsewhere=further_sockets(plan.places) if relays else lambda driver: None,
         own_families=drivers.families,
+        token=SystemToken(plan.places.run_dir),
     )
     peers.router = router
     return drivers, router

@@ -166,7 +166,7 @@ class Edge:
         if session.identity.uid is None or session.identity.uid not in (0, os.geteuid()):
             raise errors.access_denied("connect:write is not granted: only root speaks for others")
         args = _arguments(remote.CONNECT_SET_IDENTITY, frame)
-        session.identity = identity_of(args.params, session.identity)
+        session.identity = identity_of(args.params, session.identity, session.router.token_proves)
         session.refresh()
         self._run(self._spread_identity(frame), frame, lambda: None)
         return True

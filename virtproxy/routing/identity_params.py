@@ -6,7 +6,7 @@ The relay sends them to a daemon; the edge reads them from a privileged caller.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,11 +28,15 @@ _FIELDS: tuple[tuple[str, int, str | None], ...] = (
     ("sasl-user-name", _STRING, "sasl_user"),
     ("x509-distinguished-name", _STRING, "x509_dname"),
     ("selinux-context", _STRING, "selinux_context"),
-    ("system.token", _STRING, None),
+    ("system.token", _STRING, "system_token"),
 )
 _TYPES = {_INT: "int", _UINT: "uint", _LLONG: "llong", _ULLONG: "ullong", _DOUBLE: "double"}
 _TYPES |= {_BOOLEAN: "boolean", _STRING: "string"}
 _BY_NAME = {name: (kind, field) for name, kind, field in _FIELDS}
+
+
+def _nobody(_token: str) -> bool:
+    return False
 
 
 def identity_params(identity: Identity) -> list[TypedParam]:
@@ -44,8 +48,11 @@ def identity_params(identity: Identity) -> list[TypedParam]:
     ]
 
 
-def identity_of(params: Sequence[TypedParam], like: Identity) -> Identity:
-    """The identity that `params` describe, reached as `like` was; VirtError for a bad parameter."""
+def identity_of(params: Sequence[TypedParam], like: Identity, proves: Callable[[str], bool] = _nobody) -> Identity:
+    """The identity that `params` describe, reached as `like` was; VirtError for a bad parameter.
+
+    `proves` knows the token of this host's daemons; another one counts for nothing.
+    """
     known: dict[str, Any] = {field: None for _, _, field in _FIELDS if field is not None}
     # What else proved who the caller is says nothing of whom it speaks for.
     known |= {"sasl_mechanism": None, "principal": None, "x509_sans": ()}
@@ -61,4 +68,6 @@ def identity_of(params: Sequence[TypedParam], like: Identity) -> Identity:
             )
         if field is not None:
             known[field] = param.value.value
+    if known["system_token"] is not None and not proves(known["system_token"]):
+        known["system_token"] = None
     return replace(like, **known)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any, TypeVar
 
@@ -49,6 +50,7 @@ class Inquiry:
 
     `opened` is run after each opening, before other questions; `heard` gets each event, `lost` is called when what
     was learned may no longer hold. An answer may take `patience` seconds, 0 for ever; `flags` are those of the opening.
+    `as_daemon`: it shows the token of this host's daemons.
     """
 
     _log = Logger()
@@ -63,6 +65,7 @@ class Inquiry:
         *,
         patience: float = ASK_SECONDS,
         flags: int = 0,
+        as_daemon: bool = False,
     ) -> None:
         self._router = router
         self._target = target
@@ -71,6 +74,7 @@ class Inquiry:
         self._lost = lost
         self._patience = patience
         self._flags = flags
+        self._as_daemon = as_daemon
         self._backend: Backend | None = None
         self._ready = False
         self._waiting: list[Deferred[None]] | None = None
@@ -125,7 +129,9 @@ class Inquiry:
 
     async def _open_now(self) -> None:
         self._closed = False
-        self._backend = self._router.backend(self._target, self._flags, own_identity(), self, comes_back=False)
+        token = self._router.token if self._as_daemon else None
+        identity = replace(own_identity(), system_token=None if token is None else token.text())
+        self._backend = self._router.backend(self._target, self._flags, identity, self, comes_back=False)
         await self._backend.open()
         if self._closed:
             raise errors.internal("the daemon stops asking")

@@ -20,6 +20,7 @@ from virtproxy.routing.families import DRIVERS, LOCAL, Route, Target, no_daemon,
 from virtproxy.routing.opening import DaemonStarter, Opening
 from virtproxy.routing.probe import SYSTEM_ORDER, default_uri
 from virtproxy.routing.relay import RemoteBackend
+from virtproxy.routing.system_token import SystemToken
 from virtproxy.rpc.reactor import StreamReactor
 
 # Makes the backend of a driver in this process: (target, flags, identity, client) -> Backend.
@@ -44,7 +45,7 @@ class Router:
 
     `opens_relayed`: clients may open URIs of drivers that other daemons have, as a proxy lets them; otherwise those
     daemons only serve the secondary families. `elsewhere` finds the sockets of drivers that are none of libvirt's,
-    `own_families` says which families a local driver serves itself.
+    `own_families` says which families a local driver serves itself. `token` is that of this host's daemons.
     """
 
     reactor: StreamReactor
@@ -60,6 +61,11 @@ class Router:
     opens_relayed: bool = True
     elsewhere: Callable[[str], str | None] = _nowhere
     own_families: Callable[[str], Collection[Family]] = _none
+    token: SystemToken | None = None
+
+    def token_proves(self, shown: str) -> bool:
+        """Whether who shows this token is a daemon of this host."""
+        return self.token is not None and self.token.proves(shown)
 
     def default_uri(self) -> str:
         """The URI of a client that names none; VirtError if no daemon is there.
