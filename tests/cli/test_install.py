@@ -57,7 +57,7 @@ def test_it_removes_all_of_it_and_no_more(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/hosts").write_text("")
     assert install(tmp_path, "--daemons", "all") == 0
-    assert len(files(tmp_path)) == 1 + 11 * 4 + 2 * 6 + 13 + 3
+    assert len(files(tmp_path)) == 1 + 11 * 4 + 2 * 6 + 14 + 3
     assert install(tmp_path, "--daemons", "all", "--remove") == 0
     assert files(tmp_path) == {"etc/hosts"}
     assert list(tmp_path.iterdir()) == [tmp_path / "etc"]

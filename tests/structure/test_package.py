@@ -33,7 +33,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 def test_nothing_is_missing_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     sources = [path for top in ("virtproxy", "twisted") for path in (ROOT / top).rglob("*.py")]
     data = {"virtproxy/py.typed", "virtproxy/access/claims/vocabulary.txt"} | {
-        f"virtproxy/daemon/templates/{name}" for name in ("manual.rst", "sasl.conf", "settings.conf")
+        f"virtproxy/daemon/templates/{name}" for name in ("manual.rst", "sasl.conf", "secret.conf", "settings.conf")
     }
     wanted = {path.relative_to(ROOT).as_posix() for path in sources} | data
     held = {name for name in wheel.namelist() if ".dist-info/" not in name}

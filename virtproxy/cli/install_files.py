@@ -50,9 +50,12 @@ class Step:
 
 
 def daemon_pieces(rows: Iterable[Row], unit_dir: str, programs: dict[str, str]) -> list[Piece]:
-    """Return the units and the configuration file of each daemon; ``programs``: by its name where its program is."""
+    """Return the units and configuration files of each daemon; ``programs``: by its name where its program is."""
+    chosen = list(rows)
     pieces: list[Piece] = []
-    for row in rows:
+    if any("secret" in row.local for row in chosen):
+        pieces.append(Piece(os.path.join(CONF_DIR, "secret.conf"), template("secret.conf")))
+    for row in chosen:
         texts = units.units(row, programs[row.name])
         pieces += [Piece(os.path.join(unit_dir, name), text, units.MARK) for name, text in texts.items()]
         pieces.append(Piece(os.path.join(CONF_DIR, row.config_name), conf_file(row)))
