@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.brought import SPEAKING, bring
-from virtproxy.daemon import drivers
+from virtproxy.cli.main import main
+from virtproxy.daemon import config, drivers
 from virtproxy.daemon.catalogue import OWN_DRIVERS, ROWS, SECONDARIES, Kind
 from virtproxy.daemon.failure import StartupError
+from virtproxy.daemon.options import options_for
+from virtproxy.daemon.plan import Plan, make_plan
+from virtproxy.daemon.settings import Settings
 from virtproxy.driver import Driver
 
 Bring = Callable[..., None]
@@ -90,6 +94,39 @@ def test_two_packages_with_one_name(brought: Bring) -> None:
     brought({"fake": "fake_driver:FakeDriver"}, name="two")
     with pytest.raises(StartupError, match="one and two both bring one: remove all but one of them"):
         drivers.load("fake")
+
+
+def test_settings_may_name_it(brought: Bring, tmp_path: Path) -> None:
+    path = tmp_path / "d.conf"
+    path.write_text(
+        'backend_sockets = [ "fake=/srv/fake" ]\nmetrics_listen = "unix:/m"\nmetrics_domains = ["fake:///system"]'
+    )
+    with pytest.raises(StartupError, match=r"metrics_domains takes URIs such as"):
+        planned(path)
+    brought({"fake": "fake_driver:FakeDriver"})
+    assert planned(path).backends["fake"] == "/srv/fake"
+
+
+def test_its_files_are_laid_down(brought: Bring, tmp_path: Path) -> None:
+    brought({"fake": "fake_driver:FakeDriver"})
+    root = tmp_path / "root"
+    assert main(["install", "--root", str(root), "--daemons", "virtfaked", "--unit-dir", "/units"]) == 0
+    kinds = (".service", ".socket", "-ro.socket", "-admin.socket")
+    assert {path.name for path in (root / "units").iterdir()} == {f"virtfaked{kind}" for kind in kinds}
+    assert "ListenStream=/run/libvirt/virtfaked-sock\n" in (root / "units/virtfaked.socket").read_text()
+    assert "Description=virtproxy: libvirt fake daemon\n" in (root / "units/virtfaked.service").read_text()
+    path = root / "etc/libvirt/virtfaked.conf"
+    assert Settings(drivers.all_rows()["virtfaked"], str(path), config.read(str(path))).set_keys() == []
+    assert main(["install", "--root", str(root), "--daemons", "virtfaked", "--unit-dir", "/units", "--remove"]) == 0
+    assert [each for each in root.rglob("*") if each.is_file()] == []
+
+
+def planned(path: Path) -> Plan:
+    """What virtproxyd would do with a configuration file."""
+    options = options_for(ROWS["virtproxyd"])()
+    parse: Callable[[list[str]], None] = options.parseOptions
+    parse(["-f", str(path)])
+    return make_plan(options, {}, 0)
 
 
 def test_our_own_drivers_are_there() -> None:

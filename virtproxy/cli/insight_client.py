@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TypeVar, cast
 
 from virtproxy.cli.output import CommandError
-from virtproxy.daemon.catalogue import ROWS
+from virtproxy.daemon.drivers import all_rows
 from virtproxy.daemon.paths import places
 from virtproxy.protocol import keepalive
 from virtproxy.protocol.schema import Procedure, decode_error
@@ -30,7 +30,7 @@ _READ_SIZE = 256 * 1024
 def add_daemon_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options that say which daemon is asked."""
     parser.add_argument(
-        "--daemon", default="virtproxyd", choices=sorted(ROWS), metavar="NAME", help="which one (virtproxyd)"
+        "--daemon", default="virtproxyd", choices=sorted(all_rows()), metavar="NAME", help="which one (virtproxyd)"
     )
     parser.add_argument("--socket", metavar="PATH", help="its admin socket, where that is not in the usual place")
 
@@ -40,7 +40,7 @@ def admin_socket(options: argparse.Namespace) -> str:
     if options.socket:
         return str(options.socket)
     directory = places(os.environ, os.geteuid()).run_dir
-    return os.path.join(directory, f"{ROWS[options.daemon].socket_prefix}-admin-sock")
+    return os.path.join(directory, f"{all_rows()[options.daemon].socket_prefix}-admin-sock")
 
 
 class InsightClient:

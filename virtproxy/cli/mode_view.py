@@ -113,7 +113,8 @@ def _daemon(
     mine = [units[unit] for unit in mode_units.all_units(name) if unit in units]
     running = next((unit.name for unit in mine if unit.running), None)
     listens = _listens(name, listeners, processes, place)
-    installed = any(unit.installed for unit in mine) or shutil.which(name, path=_search_path()) is not None
+    # Where systemd is, a program that pip installed is nobody's daemon before it has units.
+    installed = any(unit.installed for unit in mine) if units else shutil.which(name, path=_search_path()) is not None
     boot = any(unit.enabled for unit in mine) if units else None
     why = f"{running} is active" if running else listens
     return DaemonView(name, installed, bool(why), boot, why)

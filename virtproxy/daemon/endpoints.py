@@ -13,6 +13,7 @@ import socket
 from dataclasses import dataclass
 from typing import Literal
 
+from virtproxy.daemon.drivers import others
 from virtproxy.daemon.paths import Places
 from virtproxy.daemon.settings import Settings
 
@@ -217,7 +218,7 @@ def backend_sockets(settings: Settings, where: Places) -> dict[str, str]:
         if not equals or not os.path.isabs(path):
             problem = f'an entry of backend_sockets must be "driver=/path/of/its/socket", not "{entry}"'
             raise settings.error("backend_sockets", problem)
-        if driver not in sockets:
+        if driver not in sockets and driver not in others():
             problem = f'backend_sockets names the driver "{driver}"; the drivers are {", ".join(sockets)}'
             raise settings.error("backend_sockets", problem)
         check_path(settings, "backend_sockets", path)

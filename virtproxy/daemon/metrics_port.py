@@ -14,6 +14,7 @@ import re
 import socket
 from typing import Any
 
+from virtproxy.daemon.drivers import others
 from virtproxy.daemon.endpoints import InetEndpoint, UnixEndpoint, check_path
 from virtproxy.daemon.failure import ExitCode, StartupError
 from virtproxy.daemon.listeners import Listeners
@@ -65,7 +66,7 @@ def _target(settings: Settings, uri: str) -> Target:
         target = target_of(uri)
     except VirtError:
         target = None
-    if target is None or target.driver not in (*HYPERVISORS, LOCAL):
+    if target is None or target.driver not in (*HYPERVISORS, LOCAL, *others()):
         raise settings.error(DOMAINS_KEY, f'{DOMAINS_KEY} takes URIs such as "qemu:///system", not "{uri}"')
     return target
 
