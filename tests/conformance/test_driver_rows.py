@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.lab import BACKEND_SOCKETS, FAMILIES, SYSTEM_SOCKETS, Lab, lab, wait_until
+from tests.support.brought import bring
+from tests.support.lab import BACKEND_SOCKETS, FAMILIES, INSIDE, SYSTEM_SOCKETS, Lab, lab, wait_until
 
 pytestmark = [pytest.mark.conformance, pytest.mark.root, pytest.mark.timeout(60)]
 
@@ -89,6 +90,51 @@ def test_the_secrets_are_there_again_after_a_restart(mixture: Mixture) -> None:
     assert "Traceback" not in mixture.secrets.log_text()
     mixture.secrets = host.ours("virtsecretd")
     assert virsh(host, "qemu:///system", "secret-get-value", UUID)[0].strip() == "aGVsbG8="
+
+
+ASKING = """
+from virtproxy.driver import Driver, implements, remote
+
+
+class FakeDriver(Driver):
+    name = "fake"
+
+    @implements(remote.CONNECT_GET_HOSTNAME)
+    async def hostname(self, call, args):
+        peer = await self.place.ask("secret")
+        listed = await peer.call(remote.CONNECT_LIST_ALL_SECRETS, remote.ConnectListAllSecretsArgs(1, 0))
+        value = await peer.call(remote.SECRET_GET_VALUE, remote.SecretGetValueArgs(listed.secrets[0], 0))
+        return remote.ConnectGetHostnameRet(hostname=value.value.decode())
+"""
+PRIVATE = SECRET.replace("<secret ephemeral='no'>", "<secret private='yes'>")
+
+
+def keep_private(host: Lab) -> None:
+    """Let the host's only secret be one that no client may read."""
+    host.run("virsh", "-c", "secret:///system", "secret-define", host.write("private.xml", PRIVATE))
+    host.run("virsh", "-c", "secret:///system", "secret-set-value", UUID, "aGVsbG8=")
+    assert "secret is private" in virsh(host, "secret:///system", "secret-get-value", UUID)[1]
+
+
+def test_a_driver_asks_another_daemon_as_a_daemon(mixture: Mixture) -> None:
+    host = mixture.host
+    bring(host.directory / "site", {"fake": "fake_driver:FakeDriver"}, ASKING)
+    keep_private(host)
+    host.ours("virtfaked", site=INSIDE / "site")
+    assert virsh(host, "fake:///system", "hostname")[0] == "hello\n\n"
+    # The client library finds the daemon by itself, and so does the proxy.
+    assert virsh(host, f"fake+unix:///system?socket={SYSTEM_SOCKETS}/libvirt-sock", "hostname")[0] == "hello\n\n"
+
+
+def test_a_driver_in_libvirtd_asks_the_one_beside_it() -> None:
+    with lab() as host:
+        bring(host.directory / "site", {"fake": "fake_driver:FakeDriver"}, ASKING)
+        host.ours("libvirtd", site=INSIDE / "site")
+        keep_private(host)
+        assert virsh(host, "fake:///system", "hostname")[0] == "hello\n\n"
+        assert UUID in virsh(host, "fake:///system", "secret-list")[0]
+        said = virsh(host, "fake:///system", "net-list")[1]
+        assert said.endswith("not supported by the connection driver: virConnectNumOfNetworks\n")
 
 
 def refusals(host: Lab) -> dict[str, str]:

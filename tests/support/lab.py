@@ -278,13 +278,17 @@ class Lab:
         self.wait_for_socket(daemon, Path(wanted["unix_sock_dir"].strip('"')) / "libvirt-sock-ro")
         return daemon
 
-    def ours(self, name: str, *flags: str, **settings: str) -> Daemon:
-        """Starts a daemon of virtproxy's on its standard sockets, and returns when it listens."""
+    def ours(self, name: str, *flags: str, site: Path | None = None, **settings: str) -> Daemon:
+        """Starts a daemon of virtproxy's on its standard sockets, and returns when it listens.
+
+        `site`: a directory of further packages, as the lab sees it.
+        """
         wanted = {"auth_unix_rw": '"none"', "auth_unix_ro": '"none"', **settings}
         config = self.write(f"{name}.conf", "".join(f"{key} = {value}\n" for key, value in wanted.items()))
         self.run("mkdir", "-p", SYSTEM_SOCKETS)
         program = (sys.executable, "-m", "virtproxy.cli.daemons", name)
-        daemon = self.spawn(name, *program, "-v", "-f", config, *flags, env={"PYTHONPATH": str(SUPPORT.parents[1])})
+        path = os.pathsep.join(map(str, (*([] if site is None else [site]), SUPPORT.parents[1])))
+        daemon = self.spawn(name, *program, "-v", "-f", config, *flags, env={"PYTHONPATH": path})
         prefix = "libvirt" if name in ("libvirtd", "virtproxyd") else name
         self.wait_for_socket(daemon, SYSTEM_SOCKETS / f"{prefix}-sock-ro")
         return daemon
