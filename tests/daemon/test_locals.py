@@ -7,13 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
 from tests.conftest import FlushErrors
 from tests.support.toy import ToyDriver, result_of
 from virtproxy.daemon import locals as local_module
 from virtproxy.daemon.catalogue import ROWS, row_of_another
 from virtproxy.daemon.failure import StartupError
-from virtproxy.daemon.locals import LocalDrivers, families_of, local_drivers
+from virtproxy.daemon.locals import STOP_SECONDS, LocalDrivers, families_of, local_drivers
 from virtproxy.drivers.test import TestDriver
 from virtproxy.errors import VirtError, internal
 from virtproxy.protocol.schema import Family
@@ -76,7 +78,7 @@ def test_a_life(use: Use) -> None:
     result_of(drivers.start())
     assert drivers.busy() == 3
     result_of(drivers.reload())
-    result_of(drivers.stop())
+    result_of(drivers.stop(Clock()))
     assert Living.done == ["start", "reload", "stop"]
 
 
@@ -91,8 +93,23 @@ def test_one_that_fails_keeps_the_daemon_and_is_logged(use: Use, flush_errors: F
     drivers.load()
     assert drivers.busy() == 1
     result_of(drivers.reload())
-    result_of(drivers.stop())
+    result_of(drivers.stop(Clock()))
     assert [str(failure.value) for failure in flush_errors(KeyError)] == ["'busy'", "'reload'", "'stop'"]
+
+
+def test_one_that_does_not_stop_is_not_waited_for(use: Use) -> None:
+    class Staying(ToyDriver):
+        async def stop(self) -> None:
+            await Deferred()
+
+    clock, stopped, drivers = Clock(), list[object](), use(Staying)
+    drivers.load()
+    assert drivers.patience == STOP_SECONDS
+    Deferred.fromCoroutine(drivers.stop(clock)).addBoth(stopped.append)
+    clock.advance(STOP_SECONDS - 1)
+    assert stopped == []
+    clock.advance(1)
+    assert stopped == [None]
 
 
 def test_one_that_cannot_be_made(use: Use) -> None:

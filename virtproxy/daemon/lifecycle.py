@@ -101,7 +101,7 @@ class Lifecycle:
         self._stopping = True
         if self.service is None:
             return
-        self._notifier.stopping(self.service.drain.seconds + FAREWELL_SECONDS)
+        self._notifier.stopping(self.service.drain.seconds + FAREWELL_SECONDS + self.service.drivers.patience)
         self.idle.stop()
         await self.service.stop()
         self._pid_file.release()

@@ -8,9 +8,10 @@ when the first client asks for it: most proxies never load it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from twisted.internet.defer import Deferred, TimeoutError  # noqa: A004 (Twisted's own)
 from twisted.logger import Logger
 
 from virtproxy import errors
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 # Started when the first client asks.
 LATE = frozenset({"test"})
+# How long each driver may take to stop.
+STOP_SECONDS = 30.0
 
 
 class LocalDriver:
@@ -84,6 +87,11 @@ class LocalDrivers(Mapping[str, LocalOpener]):
         """Return the families that a driver serves itself."""
         return families_of(type(self._drivers[scheme].load()))
 
+    @property
+    def patience(self) -> float:
+        """How many seconds they may take to stop."""
+        return STOP_SECONDS * len(self._loaded())
+
     def load(self) -> None:
         """Load those that do not wait for a client. Raises StartupError that says which cannot be, and why."""
         for scheme, local in self._drivers.items():
@@ -105,11 +113,16 @@ class LocalDrivers(Mapping[str, LocalOpener]):
             self._log.failure("the driver {driver} cannot start", driver=scheme)
             raise _cannot_start(scheme, f"{type(error).__name__}: {error}") from error
 
-    async def stop(self) -> None:
-        """Stop what was loaded, the last one first: it may need those before it. What goes wrong is logged."""
+    async def stop(self, clock: Any) -> None:
+        """Stop what was loaded, the last one first: it may need those before it. What goes wrong is logged.
+
+        One that does not come to an end in ``STOP_SECONDS`` is left behind.
+        """
         for driver in reversed(self._loaded()):
             try:
-                await driver.stop()
+                await Deferred.fromCoroutine(driver.stop()).addTimeout(STOP_SECONDS, clock)
+            except TimeoutError:
+                self._log.error("the driver {driver} does not stop, and is waited for no more", driver=driver.name)
             except Exception:
                 self._log.failure("the driver {driver} did not stop in order", driver=driver.name)
 

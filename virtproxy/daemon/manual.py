@@ -82,6 +82,9 @@ def _description(row: Row) -> str:
 
 
 def _served(row: Row) -> str:
+    if row.kind is Kind.MONOLITHIC:
+        own = ", ".join(row.local)
+        return f"Its drivers are those of this version of virtproxy ({own}), and those that other packages bring."
     if row.served:
         return "Its driver is part of virtproxy."
     return (

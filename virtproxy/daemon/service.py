@@ -198,7 +198,7 @@ class Service:
         if self._measuring is not None:
             self._measuring.stop()
         await self.drain.run()
-        await self.drivers.stop()
+        await self.drivers.stop(self._reactor)
         self.insight.close()
         self._logins.close()
         if self._polkit is not None:
