@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+import pytest_twisted
 from twisted.internet.defer import CancelledError, ensureDeferred
 
 from tests.support.daemon_process import COMMAND, DaemonProcess, environment
@@ -121,6 +122,7 @@ def test_a_daemon_that_does_not_start_is_said(place: Path) -> None:
     assert "Traceback" not in daemon.said()
 
 
+@pytest_twisted.ensureDeferred
 async def test_who_leaves_while_a_daemon_is_started_keeps_nobody_waiting(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +142,7 @@ async def test_who_leaves_while_a_daemon_is_started_keeps_nobody_waiting(
         await starts.start("qemu", path)
 
 
+@pytest_twisted.ensureDeferred
 async def test_a_connection_that_nobody_wants_any_more_is_closed(place: Path) -> None:
     starts, path = SessionStarts(), str(place / "sock")
     with socket.create_server(path, family=socket.AF_UNIX) as listener:

@@ -110,6 +110,17 @@ def test_no_inline_callbacks() -> None:
     assert not offences([*SOURCES, *OTHERS], lambda _, module: module.endswith(".inlineCallbacks"))
 
 
+def test_tests_that_wait_are_waited_for() -> None:
+    # Without the decorator only a new Twisted runs them: with an older one they pass and do nothing.
+    waiting = [
+        f"{name(path)}: {node.name}"
+        for path in OTHERS
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.AsyncFunctionDef) and node.name.startswith("test_") and not node.decorator_list
+    ]
+    assert not waiting
+
+
 def test_licence_and_docstring() -> None:
     def complete(path: Path) -> bool:
         text = path.read_text()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_twisted
 
 from tests.support.lab import client_environment, fetched_tree
 from virtproxy.driver import ErrorCode, Identity, VirtError
@@ -147,6 +148,7 @@ async def names(client: DriverHarness) -> set[str]:
     return {dom.name for dom in (await client.call(remote.CONNECT_LIST_ALL_DOMAINS, wanted)).domains}
 
 
+@pytest_twisted.ensureDeferred
 async def test_each_client_has_its_own_host(tmp_path: Path) -> None:
     (path,) = written(tmp_path, {"two": f"<node>{one('a')}{one('b')}</node>"})
     driver = TestDriver()
@@ -170,6 +172,7 @@ async def test_each_client_has_its_own_host(tmp_path: Path) -> None:
         Identity(),
     ],
 )
+@pytest_twisted.ensureDeferred
 async def test_nobody_else_makes_the_daemon_read_a_file(who: Identity, tmp_path: Path) -> None:
     (path,) = written(tmp_path, {"two": f"<node>{one('a')}</node>"})
     for named in (path, tmp_path / "none"):
@@ -178,6 +181,7 @@ async def test_nobody_else_makes_the_daemon_read_a_file(who: Identity, tmp_path:
         assert refused.value.code == ErrorCode.ACCESS_DENIED
 
 
+@pytest_twisted.ensureDeferred
 async def test_only_plain_files_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for path in (tmp_path, tmp_path / "fifo", Path("/dev/zero"), tmp_path / "none"):
