@@ -153,6 +153,10 @@ _OWN = (
     _uint("audit_keep", 0),
     _flag("audit_compress"),
     _uint("audit_anchor_minutes", 0, 0, 10080),
+    # Of the daemons that have the test driver, which are those that listen on networks.
+    _text("test_scenario", None, network_only=True),
+    _text("test_state", None, network_only=True),
+    _text("test_control", None, network_only=True),
 )
 
 KEYS: dict[str, Key] = {key.name: key for key in _LIBVIRT + _OWN}

@@ -71,7 +71,8 @@ class LocalDrivers(Mapping[str, LocalOpener]):
 
     _log = Logger()
 
-    def __init__(self, row: Row, place: Callable[[], Place | None]) -> None:
+    def __init__(self, row: Row, place: Callable[[], Place | None], late: frozenset[str] = LATE) -> None:
+        self._late = late
         self._drivers = {scheme: LocalDriver(scheme, place) for scheme in row.local}
 
     def __getitem__(self, scheme: str) -> LocalDriver:
@@ -95,13 +96,13 @@ class LocalDrivers(Mapping[str, LocalOpener]):
     def load(self) -> None:
         """Load those that do not wait for a client. Raises StartupError that says which cannot be, and why."""
         for scheme, local in self._drivers.items():
-            if scheme not in LATE:
+            if scheme not in self._late:
                 local.load()
 
     async def start(self) -> None:
         """Start those that do not wait for a client. Raises StartupError that says which cannot, and why."""
         for scheme, local in self._drivers.items():
-            if scheme not in LATE:
+            if scheme not in self._late:
                 await self._start(scheme, local.load())
 
     async def _start(self, scheme: str, driver: Driver) -> None:
@@ -168,6 +169,8 @@ def families_of(driver: type[Driver]) -> frozenset[Family]:
     return frozenset(BY_NUMBER[program].procedures[number].family for program, number in driver.methods)
 
 
-def local_drivers(row: Row, place: Callable[[], Place | None] = lambda: None) -> LocalDrivers:
-    """Return the drivers that ``row`` has in its own process; nothing is loaded yet."""
-    return LocalDrivers(row, place)
+def local_drivers(
+    row: Row, place: Callable[[], Place | None] = lambda: None, late: frozenset[str] = LATE
+) -> LocalDrivers:
+    """Return the drivers that ``row`` has in its own process; nothing is loaded yet. ``late`` wait for a client."""
+    return LocalDrivers(row, place, late)

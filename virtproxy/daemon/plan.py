@@ -30,6 +30,7 @@ from virtproxy.daemon.paths import Places, places
 from virtproxy.daemon.policy_file import policy_of, policy_warnings
 from virtproxy.daemon.polkit import check_polkit, polkit_warnings
 from virtproxy.daemon.sasl_plan import sasl_rules
+from virtproxy.daemon.scenario_file import check_scenario
 from virtproxy.daemon.settings import Settings, load
 from virtproxy.daemon.sockets import check_inet, check_unix
 
@@ -80,6 +81,7 @@ def make_plan(options: DaemonOptions, environ: Mapping[str, str], uid: int) -> P
     log = log_settings(settings, environ, verbose=options.verbose)
     _check_supported(settings)
     _check_values(settings)
+    check_scenario(settings)
     audit = audit_settings(settings)
     entries = entries_passed(given, settings) if given else entries_configured(settings, where, options.listens)
     wants_tls = any(endpoint.transport == "tls" for endpoint in entries.inet)

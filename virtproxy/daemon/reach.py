@@ -12,11 +12,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from virtproxy.daemon.catalogue import Kind
-from virtproxy.daemon.locals import LocalDrivers, local_drivers
+from virtproxy.daemon.locals import LATE, LocalDrivers, local_drivers
 from virtproxy.daemon.parts import comeback
 from virtproxy.daemon.paths import Places
 from virtproxy.daemon.peers import Peers
 from virtproxy.daemon.plan import Plan
+from virtproxy.daemon.scenario_file import has_scenario
 from virtproxy.daemon.session_starts import SessionStarts
 from virtproxy.routing.families import daemon_of, is_driver_name
 from virtproxy.routing.router import Router
@@ -33,7 +34,8 @@ def reach(
 ) -> tuple[LocalDrivers, Router]:
     """Return the daemon's drivers and its router. ``reactor`` is a whole one; backends use ``poller``."""
     peers = Peers()
-    drivers = local_drivers(plan.row, lambda: driver_place(plan, reactor, peers))
+    late = frozenset() if has_scenario(plan.settings) else LATE
+    drivers = local_drivers(plan.row, lambda: driver_place(plan, reactor, peers), late)
     relays = plan.row.kind is Kind.PROXY
     router = make(
         poller,

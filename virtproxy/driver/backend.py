@@ -100,7 +100,11 @@ class LocalBackend:
     async def open(self) -> None:
         """Start the driver if nobody has, and join it or the one that it gives this client. VirtError."""
         await self.driver.ready()
-        serving = await self.driver.serving(self.uri, self.identity)
+        try:
+            serving = await self.driver.serving(self.uri, self.identity)
+        except HangUp as wish:
+            self.client.hang_up(str(wish))
+            raise internal(str(wish), self.driver.error_domain) from None
         if not (self._closed or self._joined):
             self.driver = serving
             self.join()

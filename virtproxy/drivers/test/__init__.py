@@ -10,6 +10,7 @@ from __future__ import annotations
 from virtproxy.drivers.test.agent import Agent
 from virtproxy.drivers.test.checkpoints import Checkpoints
 from virtproxy.drivers.test.devices import Devices
+from virtproxy.drivers.test.fake import Fake
 from virtproxy.drivers.test.interfaces import Interfaces
 from virtproxy.drivers.test.iothreads import Iothreads
 from virtproxy.drivers.test.lifecycle import Lifecycle
@@ -18,7 +19,6 @@ from virtproxy.drivers.test.memory import Memory
 from virtproxy.drivers.test.metadata import Metadata
 from virtproxy.drivers.test.networks import Networks
 from virtproxy.drivers.test.nodedevs import NodeDevices
-from virtproxy.drivers.test.opening import Opening
 from virtproxy.drivers.test.pools import Pools
 from virtproxy.drivers.test.rates import Rates
 from virtproxy.drivers.test.reports import Reports
@@ -39,7 +39,7 @@ class Domains(
     __test__ = False
 
 
-class TestDriver(Opening, Domains, Networks, Interfaces, Pools, NodeDevices):
+class TestDriver(Fake, Domains, Networks, Interfaces, Pools, NodeDevices):
     """The whole driver."""
 
     __test__ = False

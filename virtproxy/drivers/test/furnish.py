@@ -32,6 +32,8 @@ class Furnished(NodeDevices):
 
     # None on the usual host.
     facts: NodeFacts | None = None
+    # None to have the real host's.
+    host_name: str | None = None
 
     def clear(self) -> None:
         """Leave nothing on the host."""
@@ -44,13 +46,19 @@ class Furnished(NodeDevices):
         """Put what `plan` says in place of everything that is there; VirtError if something in it cannot be."""
         self.keep_state, self.facts = True, plan.facts
         self.clear()
+        self.devices = [DeviceThing(xml) for xml in plan.devices]
+        await self.add(plan)
+
+    async def add(self, plan: HostPlan) -> None:
+        """Add what `plan` says to what is there; VirtError if something in it cannot be."""
         for network in plan.networks:
             await self._make_network(network)
         for pool in plan.pools:
             await self._make_pool(pool)
         for interface in plan.interfaces:
             await self._make_interface(interface)
-        self.devices = [DeviceThing(xml) for xml in plan.devices]
+        for name, volume in plan.volumes:
+            await self._make_volume(name, volume)
         for guest in plan.guests:
             await self._make_guest(guest)
 
@@ -81,6 +89,12 @@ class Furnished(NodeDevices):
             args = remote.StoragePoolSetAutostartArgs(pool=pool, autostart=1)
             await call_own(self, remote.STORAGE_POOL_SET_AUTOSTART, args)
 
+    async def _make_volume(self, pool: str, xml: str) -> None:
+        wanted = remote.StoragePoolLookupByNameArgs(name=pool)
+        found = (await call_own(self, remote.STORAGE_POOL_LOOKUP_BY_NAME, wanted)).pool
+        args = remote.StorageVolCreateXmlArgs(pool=found, xml=xml, flags=0)
+        await call_own(self, remote.STORAGE_VOL_CREATE_XML, args)
+
     async def _make_guest(self, plan: GuestPlan) -> None:
         if plan.transient:
             made = await call_own(
@@ -100,6 +114,10 @@ class Furnished(NodeDevices):
             await call_own(self, remote.DOMAIN_SNAPSHOT_CREATE_XML, snapshot)
 
     # The facts of its machine
+
+    @implements(remote.CONNECT_GET_HOSTNAME)
+    async def hostname(self, call: Call, args: None) -> remote.ConnectGetHostnameRet:
+        return remote.ConnectGetHostnameRet(hostname=self.host_name or (await super().hostname(call, args)).hostname)
 
     @implements(remote.CONNECT_GET_CAPABILITIES)
     async def capabilities(self, call: Call, args: None) -> remote.ConnectGetCapabilitiesRet:

@@ -13,7 +13,7 @@ from virtproxy.drivers.test.guests import Guest, State
 from virtproxy.drivers.test.moments import Moment
 from virtproxy.drivers.test.tree import children, devices, number
 
-STATES = {State.RUNNING: "running", State.PAUSED: "paused", State.SHUTOFF: "shutoff"}
+STATES = {state: state.name.lower() for state in State}
 _KNOWN_STATES = (
     "nostate", "running", "blocked", "paused", "shutdown", "shutoff", "crashed", "pmsuspended", "disk-snapshot",
 )  # fmt: skip

@@ -23,6 +23,8 @@ from virtproxy.drivers.test.plan import (
     PoolPlan,
 )
 
+# For what libvirt's form has no place for; see state.
+OWN_NAMESPACE = "urn:virtproxy:test"
 NAMESPACE = "http://libvirt.org/schemas/domain/test/1.0"
 # One past the last state of the public API.
 STATES = 8
@@ -54,8 +56,8 @@ class Node:
         return HostPlan(
             self._facts(),
             [self._guest(element) for element in self._each("domain")],
-            [NetworkPlan(format_document(element)) for element in self._each("network")],
-            [InterfacePlan(format_document(element)) for element in self._each("interface")],
+            [self._network(element) for element in self._each("network")],
+            [self._interface(element) for element in self._each("interface")],
             [self._pool(element) for element in self._each("pool")],
             [format_document(element) for element in self._each("device")],
         )
@@ -100,6 +102,7 @@ class Node:
         return int(text)
 
     def _guest(self, element: Element) -> GuestPlan:
+        autostart = _own(element)[1]
         own, element = self._extensions(element)
         state, transient = _state(own.get("runstate")), "transient" in own
         if transient and state == SHUTOFF:
@@ -110,7 +113,7 @@ class Node:
         snapshots = [_snapshot(one) for one in own.get("domainsnapshot", ())]
         if sum(current for _, current in snapshots) > 1:
             raise _internal("more than one snapshot claims to be active")
-        return GuestPlan(format_document(element), state, transient, managed, snapshots=tuple(snapshots))
+        return GuestPlan(format_document(element), state, transient, managed, autostart, tuple(snapshots))
 
     def _extensions(self, element: Element) -> tuple[dict[str, list[Element]], Element]:
         """The elements of the test driver's own name space by their local names, and the domain without them."""
@@ -125,11 +128,26 @@ class Node:
                 rest.children.append(child)
         return own, rest
 
+    def _network(self, element: Element) -> NetworkPlan:
+        marks = _own(element)
+        return NetworkPlan(format_document(element), *marks)
+
+    def _interface(self, element: Element) -> InterfacePlan:
+        active, _ = _own(element)
+        return InterfacePlan(format_document(element), active)
+
     def _pool(self, element: Element) -> PoolPlan:
         volumes = tuple(format_document(volume) for volume in self._each("volume", element))
+        marks = _own(element)
         bare = element.copy()
         bare.remove("volume")
-        return PoolPlan(format_document(bare), volumes)
+        return PoolPlan(format_document(bare), volumes, *marks)
+
+
+def _own(element: Element) -> tuple[bool, bool]:
+    """Whether an object is to be started, and to start by itself: marks of our own, which are taken away."""
+    active = element.attributes.pop("vp:active", "yes") == "yes"
+    return active, element.attributes.pop("vp:autostart", "no") == "yes"
 
 
 def _state(given: list[Element] | None) -> int:

@@ -74,3 +74,5 @@ class HostPlan:
     interfaces: list[InterfacePlan] = field(default_factory=list)
     pools: list[PoolPlan] = field(default_factory=list)
     devices: list[str] = field(default_factory=list)
+    # Volumes of the pools above or of those that were there, by the pool's name.
+    volumes: list[tuple[str, str]] = field(default_factory=list)
