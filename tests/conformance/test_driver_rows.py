@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.brought import bring
-from tests.support.lab import BACKEND_SOCKETS, FAMILIES, INSIDE, SYSTEM_SOCKETS, Lab, lab, wait_until
+from tests.support.daemon_process import TWISTD
+from tests.support.lab import BACKEND_SOCKETS, FAMILIES, INSIDE, SUPPORT, SYSTEM_SOCKETS, Lab, lab, wait_until
 
 pytestmark = [pytest.mark.conformance, pytest.mark.root, pytest.mark.timeout(60)]
 
@@ -84,11 +86,13 @@ def test_only_its_own_uris_and_the_rest_as_libvirt_refuses_it(mixture: Mixture) 
         assert said.endswith(f"error: this function is not supported by the connection driver: {api}\n")
 
 
-def test_the_secrets_are_there_again_after_a_restart(mixture: Mixture) -> None:
+def test_the_secrets_are_there_again_after_a_restart_under_twistd(mixture: Mixture) -> None:
     host = mixture.host
     mixture.secrets.kill(signal.SIGTERM)
     assert "Traceback" not in mixture.secrets.log_text()
-    mixture.secrets = host.ours("virtsecretd")
+    config = INSIDE / "virtsecretd.conf"
+    mixture.secrets = host.spawn("twistd", *TWISTD, "-n", "--pidfile=", "virtsecretd", "-f", config)
+    host.wait_for_socket(mixture.secrets, SYSTEM_SOCKETS / "virtsecretd-sock-ro")
     assert virsh(host, "qemu:///system", "secret-get-value", UUID)[0].strip() == "aGVsbG8="
 
 
@@ -135,6 +139,28 @@ def test_a_driver_in_libvirtd_asks_the_one_beside_it() -> None:
         assert UUID in virsh(host, "fake:///system", "secret-list")[0]
         said = virsh(host, "fake:///system", "net-list")[1]
         assert said.endswith("not supported by the connection driver: virConnectNumOfNetworks\n")
+
+
+# In a user namespace of its own root is nobody, and so has session daemons.
+USER = ("unshare", "--user", "env")
+HOME = INSIDE / "home"
+
+
+def test_a_users_own_daemons_start_each_other() -> None:
+    """A session's virtproxyd starts the daemon of ours that serves secrets; it keeps them below the user's home."""
+    with lab() as host:
+        program = host.write(
+            "programs/virtsecretd", f'#!/bin/sh\nexec {sys.executable} -m virtproxy.cli.daemons virtsecretd "$@"\n'
+        )
+        host.run("sh", "-c", f"chmod 755 {program} && mkdir {HOME} {HOME}/run")
+        places = (f"HOME={HOME}", f"XDG_RUNTIME_DIR={HOME}/run", f"VIRTD_PATH={program.parent}")
+        own = (*USER, *places, f"PYTHONPATH={SUPPORT.parents[1]}")
+        proxy = host.spawn("virtproxyd", *own, sys.executable, "-m", "virtproxy.cli.daemons", "virtproxyd")
+        host.wait_for_socket(proxy, HOME / "run/libvirt/libvirt-sock")
+        uri = f"secret+unix:///session?socket={HOME}/run/libvirt/libvirt-sock"
+        host.run(*own, "virsh", "-c", uri, "secret-define", host.write("secret.xml", SECRET))
+        assert UUID in host.run(*own, "virsh", "-c", "secret:///session", "secret-list").stdout
+        assert host.run("find", HOME / ".config/libvirt/secrets", "-name", "*.xml").stdout
 
 
 def refusals(host: Lab) -> dict[str, str]:
