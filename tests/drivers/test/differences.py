@@ -10,6 +10,7 @@ from __future__ import annotations
 PARSER = "the text is the XML parser's own, and ours is another parser"
 POLLING = "the C driver fails without a reason for an I/O thread that was defined, and knows only those added later"
 EMPTY = "an element without anything in it is written shorter"
+TWICE = "the C driver takes one device of the host twice"
 CPU_MODELS = "there are no CPU models yet"
 
 CALLS = {
@@ -31,6 +32,8 @@ CALLS = {
     'start and stop: conn.getCPUModelNames("zz")': CPU_MODELS,
     'start and stop: conn.baselineCPU(["<cpu><arch>x86_64</arch><model>Penryn</model></cpu>"], 0)': CPU_MODELS,
     'start and stop: conn.baselineCPU(["<cpu/>"], 0)': CPU_MODELS,
+    "devices: x.attachDeviceFlags(HOSTDEV, 1)": TWICE,
+    "devices: x.XMLDesc()'": TWICE,
     "devices: x.attachDeviceFlags(MDEV, 1)": "the C driver has no word for the type",
 }
 

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.toy import error_of, result_of
+from virtproxy.documents.domain import CheckpointDocument, SnapshotDocument
 from virtproxy.documents.markup import Element
 from virtproxy.driver import ErrorCode, Identity, VirtError, remote
 from virtproxy.driver.harness import DriverHarness
 from virtproxy.drivers.test import TestDriver
-from virtproxy.drivers.test.moments import Moment
 from virtproxy.protocol.schema import Procedure, decode_error
 from virtproxy.wire.frame import ERROR, OK
 
@@ -124,8 +124,9 @@ WORDS = (
 def furnished(driver: TestDriver) -> TestDriver:
     """The driver with one of everything that is not there at the start, called "test"."""
     guest = driver.guests.by_name("test")
-    guest.snapshots.add(Moment("test", None, Element("domainsnapshot"), None, "running"))
-    guest.checkpoints.add(Moment("test", None, Element("domaincheckpoint"), None))
+    name = "<name>test</name>"
+    guest.snapshots.add(SnapshotDocument(f"<domainsnapshot>{name}</domainsnapshot>", guest.document))
+    guest.checkpoints.add(CheckpointDocument(f"<domaincheckpoint>{name}</domaincheckpoint>", guest.document))
     for document in (guest.live, guest.config):
         assert document is not None
         document.root.children.append(Element("iothreads", text="1"))

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from virtproxy.documents.markup import Element, format_verbatim
+from virtproxy.errors import VirtError
+from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 
 
 def uri_of(element: Element, around: Iterable[Element] = ()) -> str | None:
@@ -19,8 +21,14 @@ def uri_of(element: Element, around: Iterable[Element] = ()) -> str | None:
 
 
 def joined(element: Element, key: str, uri: str) -> Element:
-    """The element in the namespace `uri`, with `key` as prefix where it has no namespace of its own."""
+    """The element in the namespace `uri`, with `key` as prefix where it has no namespace of its own.
+
+    VirtError if it uses that prefix for another one.
+    """
     declared = {f"xmlns:{key}": uri}
+    if element.attributes.get(f"xmlns:{key}", uri) != uri:
+        detail = "failed to create a new XML namespace"
+        raise VirtError.of(ErrorCode.INTERNAL_ERROR, detail, domain=ErrorDomain.XML)
     if ":" not in element.name and "xmlns" not in element.attributes:
         _prefix(element, key)
     spaces = {name: value for name, value in element.attributes.items() if name.startswith("xmlns")}

@@ -75,7 +75,10 @@ class MomentDocument:
         """What the document says of disks, by target; a source's path names a disk, too."""
         disks = root.find("disks")
         asked: dict[str, Element] = {}
-        for disk in [] if disks is None else [each for each in disks.elements if each.name == "disk"]:
+        named = [] if disks is None else [each for each in disks.elements if each.name == "disk"]
+        if len(named) > len(domain.devices("disk")):
+            raise self._unsupported(f"too many disk {name_attribute} requests for domain")
+        for disk in named:
             name = disk.attributes.get("name")
             if name is None:
                 detail = f"missing name from disk {name_attribute} element"

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Which of a guest's documents a call is about: the live one, the persistent one, or both; and what flags may say."""
+"""What flags say: which of a guest's documents a call is about, and whether a new one is checked by its schema."""
 
 from __future__ import annotations
 
 from virtproxy.documents.domain import DomainDocument
+from virtproxy.documents.markup import parse
+from virtproxy.documents.validate import validate
 from virtproxy.driver import ErrorCode, ErrorDomain, VirtError
 from virtproxy.drivers.test.guests import Guest
 
@@ -44,3 +46,16 @@ def check_flags_of(function: str, flags: int, allowed: int) -> None:
             ErrorCode.INVALID_ARG, f"unsupported flags (0x{unknown:x}) in function {function}",
             domain=ErrorDomain.TEST, str1=function, str2="flags", int1=0, int2=0,
         )  # fmt: skip
+
+
+def check_schema(text: str, root_name: str) -> None:
+    """Check a document by the schema of its kind; VirtError.
+
+    What is no such document at all is told of when it is read.
+    """
+    try:
+        root = parse(text)
+    except VirtError:
+        return
+    if root.name == root_name:
+        validate(text, root_name)

@@ -8,7 +8,7 @@ import zlib
 from functools import cache
 
 from virtproxy.driver import Call, ErrorCode, Stream, implements, remote
-from virtproxy.drivers.test.figure_sources import FILE_SYSTEMS, GUEST_TIME, addresses, disk_paths
+from virtproxy.drivers.test.figure_sources import FILE_SYSTEMS, GUEST_TIME, addresses
 from virtproxy.drivers.test.guests import Guest, invalid
 from virtproxy.drivers.test.host import TestHost
 
@@ -52,7 +52,7 @@ class Agent(TestHost):
     @implements(remote.DOMAIN_GET_FSINFO)
     async def file_systems(self, call: Call, args: remote.DomainGetFsinfoArgs) -> remote.DomainGetFsinfoRet:
         call.check_flags(args.flags)
-        has_disk = "vda" in disk_paths(self._running(call, args.dom).active_document())
+        has_disk = self._running(call, args.dom).active_document().find_disk("vda") is not None
         found = list(FILE_SYSTEMS) if has_disk else []
         return remote.DomainGetFsinfoRet(info=found, ret=len(found))
 

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from virtproxy.driver import Call, ErrorCode, ErrorDomain, implements, remote
+from virtproxy.documents.domain import CheckpointDocument
+from virtproxy.driver import Call, ErrorCode, implements, remote
+from virtproxy.drivers.test.affect import check_schema
 from virtproxy.drivers.test.guests import Guest
 from virtproxy.drivers.test.host import TestHost
-from virtproxy.drivers.test.moment_documents import format_moment, new_checkpoint, read, redefined_checkpoint
-from virtproxy.drivers.test.moments import DESCENDANTS, ROOTS, Moment
+from virtproxy.drivers.test.moments import DESCENDANTS, ROOTS
 
 REDEFINE, QUIESCE, REDEFINE_VALIDATE = 1, 2, 4
 SECURE, NO_DOMAIN, SIZE = 1, 2, 4
@@ -28,13 +29,14 @@ class Checkpoints(TestHost):
             raise self._unsupported(call, "cannot create checkpoint while snapshot exists")
         if not guest.active:
             raise self._unsupported(call, "cannot create checkpoint for inactive domain")
-        root = read(args.xml_desc, "domaincheckpoint", ErrorDomain.DOMAIN_CHECKPOINT)
-        if args.flags & REDEFINE:
-            moment = redefined_checkpoint(root, guest)
+        redefine = bool(args.flags & REDEFINE)
+        if not redefine or args.flags & REDEFINE_VALIDATE:
+            check_schema(args.xml_desc, "domaincheckpoint")
+        moment = CheckpointDocument(args.xml_desc, guest.document, now=int(self.now()), redefine=redefine)
+        if redefine:
             guest.checkpoints.redefine(moment)
             guest.checkpoints.current = guest.checkpoints.current or moment
         else:
-            moment = new_checkpoint(root, guest, int(self.now()))
             guest.checkpoints.add(moment)
         return remote.DomainCheckpointCreateXmlRet(checkpoint=_ref(guest, moment))
 
@@ -44,7 +46,7 @@ class Checkpoints(TestHost):
     ) -> remote.DomainCheckpointGetXmlDescRet:
         call.check_flags(args.flags, SECURE, NO_DOMAIN, SIZE)
         _, moment = self._found_checkpoint(call, args.checkpoint)
-        xml = format_moment(moment, with_domain=not args.flags & NO_DOMAIN)
+        xml = moment.format(args.flags & SECURE, with_domain=not args.flags & NO_DOMAIN)
         return remote.DomainCheckpointGetXmlDescRet(xml=xml)
 
     @implements(remote.DOMAIN_LIST_ALL_CHECKPOINTS)
@@ -94,14 +96,14 @@ class Checkpoints(TestHost):
         below = bool(args.flags & (DELETE_CHILDREN | DELETE_CHILDREN_ONLY))
         guest.checkpoints.delete(moment, below=below, itself=not args.flags & DELETE_CHILDREN_ONLY)
 
-    def _named_checkpoint(self, call: Call, guest: Guest, name: str) -> Moment:
+    def _named_checkpoint(self, call: Call, guest: Guest, name: str) -> CheckpointDocument:
         moment = guest.checkpoints.get(name)
         if moment is None:
             detail = f"no domain checkpoint with matching name '{name}'"
             raise call.error(ErrorCode.NO_DOMAIN_CHECKPOINT, detail)
         return moment
 
-    def _found_checkpoint(self, call: Call, ref: remote.NonnullDomainCheckpoint) -> tuple[Guest, Moment]:
+    def _found_checkpoint(self, call: Call, ref: remote.NonnullDomainCheckpoint) -> tuple[Guest, CheckpointDocument]:
         guest = self.subject(call, ref.dom)
         return guest, self._named_checkpoint(call, guest, ref.name)
 
@@ -110,10 +112,10 @@ class Checkpoints(TestHost):
 
 
 def _listed(
-    guest: Guest, start: Moment | None, flags: int, *, everything: bool
+    guest: Guest, start: CheckpointDocument | None, flags: int, *, everything: bool
 ) -> list[remote.NonnullDomainCheckpoint]:
     return [_ref(guest, moment) for moment in guest.checkpoints.listed(start, flags, everything, lambda _: True)]
 
 
-def _ref(guest: Guest, moment: Moment) -> remote.NonnullDomainCheckpoint:
+def _ref(guest: Guest, moment: CheckpointDocument) -> remote.NonnullDomainCheckpoint:
     return remote.NonnullDomainCheckpoint(name=moment.name, dom=guest.ref())

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from virtproxy.documents.domain import DomainDocument
-from virtproxy.documents.markup import Element
+from virtproxy.documents.domain import Device, DomainDocument
 from virtproxy.driver import remote
 
 GUEST_TIME = 627319920
@@ -36,37 +35,16 @@ def memory_figures(kib: int) -> Iterator[tuple[int, int]]:
     yield _TAGS["rss"], kib // 2
 
 
-def disk_paths(document: DomainDocument) -> set[str]:
-    """What names the disks: their targets and sources."""
-    return {path for disk in _devices(document, "disk") for path in _paths(disk)}
-
-
-def disk_with_path(document: DomainDocument, path: str) -> Element | None:
-    """The disk with that target or source."""
-    return next((disk for disk in _devices(document, "disk") if path in _paths(disk)), None)
-
-
-def _paths(disk: Element) -> set[str]:
-    found = (child.attributes for child in disk.elements if child.name in ("source", "target"))
-    return {each.get(name, "") for each in found for name in ("dev", "file")} - {""}
-
-
 def addresses(document: DomainDocument, id: int) -> list[remote.DomainInterface]:
     """An address for each interface: in the network "default", or in no network known here."""
-    return [_interface(nic, index, id) for index, nic in enumerate(_devices(document, "interface"))]
+    return [_interface(nic, index, id) for index, nic in enumerate(document.devices("interface"))]
 
 
-def _interface(nic: Element, index: int, id: int) -> remote.DomainInterface:
-    source, target, mac = nic.child("source").attributes, nic.child("target").attributes, nic.child("mac").attributes
+def _interface(nic: Device, index: int, id: int) -> remote.DomainInterface:
     last = (_ADDRESSES_A_RUN * (id - 1) + _FIRST_ADDRESS + index) % _LAST_ADDRESS
-    address = f"192.168.122.{last}" if source.get("network") == "default" else f"192.168.0.{1 + index}"
+    address = f"192.168.122.{last}" if nic.source == "default" and nic.type == "network" else f"192.168.0.{1 + index}"
     return remote.DomainInterface(
-        name=target.get("dev", ""),
-        hwaddr=mac.get("address", ""),
+        name=nic.target or "",
+        hwaddr=nic.mac or "",
         addrs=[remote.DomainIpAddr(type=_IPV4, addr=address, prefix=24)],
     )
-
-
-def _devices(document: DomainDocument, name: str) -> list[Element]:
-    devices = document.root.find("devices")
-    return [] if devices is None else [device for device in devices.elements if device.name == name]

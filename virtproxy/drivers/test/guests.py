@@ -12,7 +12,7 @@ from enum import IntEnum
 from itertools import count
 from uuid import UUID
 
-from virtproxy.documents.domain import DomainDocument
+from virtproxy.documents.domain import CheckpointDocument, DomainDocument, SnapshotDocument
 from virtproxy.driver import ErrorCode, ErrorDomain, VirtError, remote
 from virtproxy.drivers.test.moments import Moments
 
@@ -52,8 +52,8 @@ class Guest:
         # Mount points that are frozen, and how I/O threads poll that were added by hand.
         self.frozen: set[str] = set()
         self.polls: dict[int, dict[str, int]] = {}
-        self.snapshots = Moments()
-        self.checkpoints = Moments()
+        self.snapshots: Moments[SnapshotDocument] = Moments()
+        self.checkpoints: Moments[CheckpointDocument] = Moments()
         self._former: DomainDocument | None = None
 
     def ref(self) -> remote.NonnullDomain:

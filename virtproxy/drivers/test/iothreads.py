@@ -5,22 +5,14 @@ from __future__ import annotations
 
 from virtproxy.documents.domain import DomainDocument
 from virtproxy.documents.markup import Element
-from virtproxy.driver import Call, ErrorCode, Params, Type, VirtError, implements, remote
+from virtproxy.driver import Call, ErrorCode, Params, Type, implements, remote
 from virtproxy.drivers.test.affect import CONFIG, LIVE, one_chosen, refused
 from virtproxy.drivers.test.host import TestHost
-from virtproxy.drivers.test.maps import from_bits, from_text, to_bits, to_text
-from virtproxy.drivers.test.tree import children, devices, ensure, insert, number, put
+from virtproxy.drivers.test.maps import from_bits, to_bits
+from virtproxy.drivers.test.tree import part, put
 
 POLLING = Params(poll_max_ns=Type.ULLONG, poll_grow=Type.UINT, poll_shrink=Type.UINT)
 POLLS_AT_FIRST = {"poll_max_ns": 32768, "poll_grow": 0, "poll_shrink": 0}
-
-
-def iothreads(document: DomainDocument) -> list[int]:
-    """The numbers of the I/O threads, in order: those that the document lists, else counted from 1."""
-    listed = [int(thread.attributes["id"]) for thread in children(document.root.find("iothreadids"), "iothread")]
-    count = number(document.root.find("iothreads")) or 0
-    free = (id for id in range(1, count + len(listed) + 1) if id not in listed)
-    return sorted(listed + [next(free) for _ in range(count - len(listed))])
 
 
 class Iothreads(TestHost):
@@ -32,12 +24,11 @@ class Iothreads(TestHost):
     ) -> remote.DomainGetIothreadInfoRet:
         call.check_flags(args.flags, LIVE, CONFIG)
         document = one_chosen(self.subject(call, args.dom), args.flags)
-        pins = {pin.attributes.get("iothread"): pin for pin in children(document.root.find("cputune"), "iothreadpin")}
         info = []
-        for id in iothreads(document):
+        for id in sorted(document.iothreads):
             # One that nobody pinned runs on as many host CPUs as there are vCPUs, says libvirt.
             unpinned = frozenset(range(document.vcpus))
-            cpus = from_text(pins[str(id)].attributes["cpuset"]) if str(id) in pins else unpinned
+            cpus = document.iothread_pins.get(id) or unpinned
             info.append(remote.DomainIothreadInfo(iothread_id=id, cpumap=to_bits(cpus, max(cpus) // 8 + 1)))
         return remote.DomainGetIothreadInfoRet(info=info, ret=len(info))
 
@@ -48,7 +39,7 @@ class Iothreads(TestHost):
             raise call.error(ErrorCode.INVALID_ARG, "invalid value of 0 for iothread_id")
         guest = self.subject(call, args.dom)
         document = one_chosen(guest, args.flags)
-        ids = iothreads(document)
+        ids = document.iothreads
         if args.iothread_id in ids:
             detail = f"an IOThread is already using iothread_id '{args.iothread_id}'"
             raise refused(ErrorCode.INVALID_ARG, detail)
@@ -60,12 +51,12 @@ class Iothreads(TestHost):
         call.check_flags(args.flags, LIVE, CONFIG)
         guest = self.subject(call, args.dom)
         document = one_chosen(guest, args.flags)
-        ids = iothreads(document)
+        ids = document.iothreads
         if args.iothread_id not in ids:
             raise refused(ErrorCode.INVALID_ARG, f"cannot find IOThread '{args.iothread_id}' in iothreadids list")
         _check_unused(document, args.iothread_id)
         _list(document, [id for id in ids if id != args.iothread_id])
-        _unpin(document, args.iothread_id)
+        document.pin_iothread(args.iothread_id, None)
         guest.polls.pop(args.iothread_id, None)
 
     @implements(remote.DOMAIN_PIN_IOTHREAD)
@@ -75,18 +66,16 @@ class Iothreads(TestHost):
         cpus = from_bits(args.cpumap)
         if not cpus:
             raise call.error(ErrorCode.INVALID_ARG, "Empty iothread cpumap list for pinning")
-        if args.iothreads_id not in iothreads(document):
+        if args.iothreads_id not in document.iothreads:
             raise call.error(ErrorCode.INVALID_ARG, f"iothreadid {args.iothreads_id} not found")
-        _unpin(document, args.iothreads_id)
-        pin = Element("iothreadpin", {"iothread": str(args.iothreads_id), "cpuset": to_text(cpus)})
-        insert(ensure(document.root, "cputune"), pin)
+        document.pin_iothread(args.iothreads_id, cpus)
 
     @implements(remote.DOMAIN_SET_IOTHREAD_PARAMS)
     async def set_iothread_params(self, call: Call, args: remote.DomainSetIothreadParamsArgs) -> None:
         call.check_flags(args.flags, LIVE)
         guest = self.subject(call, args.dom)
         document = one_chosen(guest, args.flags)
-        known = set(iothreads(document)) if guest.active else set()
+        known = set(document.iothreads) if guest.active else set()
         if args.iothread_id not in known:
             raise call.error(ErrorCode.INVALID_ARG, f"cannot find IOThread '{args.iothread_id}' in iothreadids")
         values = POLLING.parse(args.params)
@@ -95,32 +84,16 @@ class Iothreads(TestHost):
 
 def _list(document: DomainDocument, ids: list[int]) -> None:
     """Write the I/O threads down by their numbers."""
-    put(document.root, "iothreads", str(len(ids)) if ids else None)
-    document.root.remove("iothreadids")
+    put(document, "iothreads", str(len(ids)) if ids else None)
+    document.drop("iothreadids")
     for id in sorted(ids):
-        insert(ensure(document.root, "iothreadids"), Element("iothread", {"id": str(id)}))
-
-
-def _unpin(document: DomainDocument, id: int) -> None:
-    tune = document.root.find("cputune")
-    if tune is None:
-        return
-    tune.children = [
-        child for child in tune.children
-        if isinstance(child, str) or child.name != "iothreadpin" or child.attributes.get("iothread") != str(id)
-    ]  # fmt: skip
-    if not tune.elements:
-        document.root.remove("cputune")
+        part(document, "iothreadids").children.append(Element("iothread", {"id": str(id)}))
 
 
 def _check_unused(document: DomainDocument, id: int) -> None:
     """VirtError if a disk is served by that I/O thread."""
-    for disk in devices(document, "disk"):
-        driver, target = disk.find("driver"), disk.find("target")
+    for disk in document.devices("disk"):
+        driver = disk.element.find("driver")
         if driver is not None and driver.attributes.get("iothread") == str(id):
-            name = "" if target is None else target.attributes.get("dev", "")
-            raise _in_use(id, name)
-
-
-def _in_use(id: int, disk: str) -> VirtError:
-    return refused(ErrorCode.INVALID_ARG, f"cannot remove IOThread {id} since it is being used by disk '{disk}'")
+            detail = f"cannot remove IOThread {id} since it is being used by disk '{disk.target}'"
+            raise refused(ErrorCode.INVALID_ARG, detail)

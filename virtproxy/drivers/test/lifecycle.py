@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from virtproxy.documents.domain import DomainDocument
 from virtproxy.driver import Call, ErrorCode, implements, remote
+from virtproxy.drivers.test.affect import check_schema
 from virtproxy.drivers.test.guests import Guest, State, invalid
 from virtproxy.drivers.test.runs import (
     ADDED,
@@ -39,23 +40,23 @@ class Lifecycle(Runs):
     @implements(remote.DOMAIN_CREATE_XML)
     async def create_xml(self, call: Call, args: remote.DomainCreateXmlArgs) -> remote.DomainCreateXmlRet:
         call.check_flags(args.flags, START_VALIDATE)
-        return remote.DomainCreateXmlRet(dom=self._create_xml(call, args.xml_desc).ref())
+        return remote.DomainCreateXmlRet(dom=self._create_xml(call, args.xml_desc, args.flags).ref())
 
     @implements(remote.DOMAIN_CREATE_XML_WITH_FILES)
     async def create_xml_with_files(
         self, call: Call, args: remote.DomainCreateXmlWithFilesArgs
     ) -> remote.DomainCreateXmlWithFilesRet:
         call.check_flags(args.flags, START_VALIDATE)
-        return remote.DomainCreateXmlWithFilesRet(dom=self._create_xml(call, args.xml_desc).ref())
+        return remote.DomainCreateXmlWithFilesRet(dom=self._create_xml(call, args.xml_desc, args.flags).ref())
 
     @implements(remote.DOMAIN_DEFINE_XML)
     async def define(self, call: Call, args: remote.DomainDefineXmlArgs) -> remote.DomainDefineXmlRet:
-        return remote.DomainDefineXmlRet(dom=self._define(call, args.xml))
+        return remote.DomainDefineXmlRet(dom=self._define(call, args.xml, 0))
 
     @implements(remote.DOMAIN_DEFINE_XML_FLAGS)
     async def define_flags(self, call: Call, args: remote.DomainDefineXmlFlagsArgs) -> remote.DomainDefineXmlFlagsRet:
         call.check_flags(args.flags, DEFINE_VALIDATE)
-        return remote.DomainDefineXmlFlagsRet(dom=self._define(call, args.xml))
+        return remote.DomainDefineXmlFlagsRet(dom=self._define(call, args.xml, args.flags))
 
     @implements(remote.DOMAIN_UNDEFINE)
     async def undefine(self, call: Call, args: remote.DomainUndefineArgs) -> None:
@@ -139,15 +140,15 @@ class Lifecycle(Runs):
         self.tell(guest, Event.DEFINED, DEFINED_RENAMED)
         return remote.DomainRenameRet(retcode=0)
 
-    def _create_xml(self, call: Call, xml: str) -> Guest:
-        document = DomainDocument(xml)
+    def _create_xml(self, call: Call, xml: str, flags: int) -> Guest:
+        document = _document(xml, flags & START_VALIDATE)
         call.authorize(document)
         guest = self.guests.place(document, must_be_stopped=True)
         self.begin(guest, document, RUNNING_BOOTED, STARTED_BOOTED)
         return guest
 
-    def _define(self, call: Call, xml: str) -> remote.NonnullDomain:
-        document = DomainDocument(xml)
+    def _define(self, call: Call, xml: str, flags: int) -> remote.NonnullDomain:
+        document = _document(xml, flags & DEFINE_VALIDATE)
         call.authorize(document)
         guest = self.guests.place(document, must_be_stopped=False)
         detail = UPDATED if guest.was_defined else ADDED
@@ -192,3 +193,10 @@ class Lifecycle(Runs):
             guest.state, guest.reason = State.RUNNING, RUNNING_BOOTED
         else:
             self.end(guest, SHUTOFF_SHUTDOWN, STOPPED_SHUTDOWN)
+
+
+def _document(xml: str, check: int) -> DomainDocument:
+    """The domain that a client describes; with `check`, only if the schema allows it. VirtError."""
+    if check:
+        check_schema(xml, "domain")
+    return DomainDocument(xml)

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from virtproxy.documents.domain import DomainDocument
 from virtproxy.driver import Call, ErrorCode, Params, Type, implements, remote
 from virtproxy.drivers.test.affect import CONFIG, LIVE, STRINGS, one_chosen
 from virtproxy.drivers.test.figure_sources import memory_figures
 from virtproxy.drivers.test.guests import invalid
 from virtproxy.drivers.test.host import TestHost
-from virtproxy.drivers.test.tree import drop_empty, ensure, number, put
+from virtproxy.drivers.test.tree import inside
 
 MAXIMUM = 4
 PEEK_VIRTUAL, PEEK_PHYSICAL = 1, 2
@@ -43,11 +44,7 @@ class Memory(TestHost):
         self, call: Call, args: remote.DomainGetMemoryParametersArgs
     ) -> remote.DomainGetMemoryParametersRet:
         call.check_flags(args.flags, LIVE, CONFIG, STRINGS)
-        tune = one_chosen(self.subject(call, args.dom), args.flags).root.find("memtune")
-        values = dict.fromkeys(LIMITS.fields, UNLIMITED)
-        for field in values if tune is not None else ():
-            found = number(tune.find(field)) if tune is not None else None
-            values[field] = UNLIMITED if found is None else found
+        values = _limits(one_chosen(self.subject(call, args.dom), args.flags))
         return remote.DomainGetMemoryParametersRet(params=LIMITS.format(values), nparams=len(LIMITS))
 
     @implements(remote.DOMAIN_SET_MEMORY_PARAMETERS)
@@ -55,19 +52,12 @@ class Memory(TestHost):
         call.check_flags(args.flags, LIVE, CONFIG)
         wanted = LIMITS.parse(args.params)
         document = one_chosen(self.subject(call, args.dom), args.flags)
-        tune = document.root.find("memtune")
-        now = {field: None if tune is None else number(tune.find(field)) for field in LIMITS.fields}
-        after = now | {field: min(value, UNLIMITED) for field, value in wanted.items()}
-        hard, swap = (
-            UNLIMITED if value is None else value for value in (after["hard_limit"], after["swap_hard_limit"])
-        )
-        if hard > swap:
+        limits = _limits(document) | {field: min(value, UNLIMITED) for field, value in wanted.items()}
+        if limits["hard_limit"] > limits["swap_hard_limit"]:
             detail = "memory hard_limit tunable value must be lower than or equal to swap_hard_limit"
             raise call.error(ErrorCode.INVALID_ARG, detail)
-        for field, value in after.items():
-            text = None if value is None or value == UNLIMITED else str(value)
-            put(ensure(document.root, "memtune"), field, text, {"unit": "KiB"})
-        drop_empty(document.root, "memtune")
+        texts = {field: None if value == UNLIMITED else str(value) for field, value in limits.items()}
+        document.set_texts("memtune", texts)
 
     @implements(remote.DOMAIN_MEMORY_STATS)
     async def memory_stats(self, call: Call, args: remote.DomainMemoryStatsArgs) -> remote.DomainMemoryStatsRet:
@@ -86,7 +76,7 @@ class Memory(TestHost):
             raise call.error(ErrorCode.INTERNAL_ERROR, detail)
         balloon.remove("stats")
         if args.period:
-            ensure(balloon, "stats").attributes["period"] = str(args.period)
+            inside(balloon, "stats").attributes["period"] = str(args.period)
 
     @implements(remote.DOMAIN_MEMORY_PEEK)
     async def memory_peek(self, call: Call, args: remote.DomainMemoryPeekArgs) -> remote.DomainMemoryPeekRet:
@@ -111,3 +101,9 @@ class Memory(TestHost):
             raise call.error(ErrorCode.INVALID_ARG, "cannot set memory higher than max memory")
         else:
             document.memory = kib
+
+
+def _limits(document: DomainDocument) -> dict[str, int]:
+    """Every limit, those that are not set included."""
+    held = document.texts("memtune")
+    return {field: int(held.get(field, UNLIMITED)) for field in LIMITS.fields}

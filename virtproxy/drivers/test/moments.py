@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The moments of a domain that are kept, its snapshots or its checkpoints: a tree, one of them the current one.
 
-Names are unique within one domain. What a moment holds beyond its place in the tree is its kind's affair.
+Names are unique within one domain. What a moment is beyond its place in the tree is its document's affair.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
 
-from virtproxy.documents.markup import Element
+from virtproxy.documents.domain.moments import MomentDocument
 from virtproxy.driver import ErrorCode, ErrorDomain, VirtError
 
 # List flags of both kinds: from the roots (or all descendants), and only those without or with children.
@@ -16,31 +17,23 @@ ROOTS = DESCENDANTS = 1
 LEAVES, NO_LEAVES = 4, 8
 
 
-class Moment:
-    """One kept moment; `root` is its document without the domain, `domain` the domain's, if it is known."""
-
-    def __init__(self, name: str, parent: str | None, root: Element, domain: Element | None, state: str = "") -> None:
-        self.name = name
-        self.parent = parent
-        self.root = root
-        self.domain = domain
-        self.state = state
+M = TypeVar("M", bound=MomentDocument)
 
 
-class Moments:
+class Moments(Generic[M]):
     """All of one domain, in the order in which they were made."""
 
     def __init__(self) -> None:
-        self._by_name: dict[str, Moment] = {}
-        self.current: Moment | None = None
+        self._by_name: dict[str, M] = {}
+        self.current: M | None = None
 
     def __len__(self) -> int:
         return len(self._by_name)
 
-    def __iter__(self) -> Iterator[Moment]:
+    def __iter__(self) -> Iterator[M]:
         return iter(list(self._by_name.values()))
 
-    def get(self, name: str | None) -> Moment | None:
+    def get(self, name: str | None) -> M | None:
         """The moment of that name, or None."""
         return None if name is None else self._by_name.get(name)
 
@@ -48,14 +41,15 @@ class Moments:
         """Forget all."""
         self._by_name, self.current = {}, None
 
-    def add(self, moment: Moment) -> None:
-        """A new moment, which becomes the current one; VirtError OPERATION_FAILED if the name is taken."""
+    def add(self, moment: M) -> None:
+        """A new moment below the current one, whose place it takes; VirtError OPERATION_FAILED if the name is taken."""
         if moment.name in self._by_name:
             detail = f"domain moment {moment.name} already exists"
             raise VirtError.of(ErrorCode.OPERATION_FAILED, detail, domain=ErrorDomain.DOMAIN)
+        moment.parent = None if self.current is None else self.current.name
         self._by_name[moment.name] = self.current = moment
 
-    def redefine(self, moment: Moment) -> None:
+    def redefine(self, moment: M) -> None:
         """Put a moment into the tree as it is described, in place of the one of its name; VirtError INVALID_ARG."""
         here = self.get(moment.parent)
         if moment.parent == moment.name:
@@ -70,17 +64,17 @@ class Moments:
             self.current = moment
         self._by_name[moment.name] = moment
 
-    def children(self, moment: Moment | None) -> list[Moment]:
+    def children(self, moment: M | None) -> list[M]:
         """Those directly below; of None, the roots."""
         name = None if moment is None else moment.name
         return [each for each in self if each.parent == name]
 
-    def descendants(self, moment: Moment | None) -> list[Moment]:
+    def descendants(self, moment: M | None) -> list[M]:
         """All below."""
-        below: dict[str | None, list[Moment]] = {}
+        below: dict[str | None, list[M]] = {}
         for each in self:
             below.setdefault(each.parent, []).append(each)
-        found: list[Moment] = []
+        found: list[M] = []
         waiting = [None if moment is None else moment.name]
         while waiting:
             children = below.get(waiting.pop(), [])
@@ -88,9 +82,7 @@ class Moments:
             waiting += [child.name for child in children]
         return found
 
-    def listed(
-        self, start: Moment | None, flags: int, everything: bool, fits: Callable[[Moment], bool]
-    ) -> list[Moment]:
+    def listed(self, start: M | None, flags: int, everything: bool, fits: Callable[[M], bool]) -> list[M]:
         """What list flags ask for: below `start`, all of it or one generation."""
         found = self.descendants(start) if everything else self.children(start)
         if flags & (LEAVES | NO_LEAVES) in (LEAVES, NO_LEAVES):
@@ -98,7 +90,7 @@ class Moments:
             found = [each for each in found if (each.name in parents) is bool(flags & NO_LEAVES)]
         return [each for each in found if fits(each)]
 
-    def delete(self, moment: Moment, *, below: bool, itself: bool) -> None:
+    def delete(self, moment: M, *, below: bool, itself: bool) -> None:
         """Forget a moment, what is below it, or both; what stays moves up to its parent."""
         doomed = (self.descendants(moment) if below else []) + ([moment] if itself else [])
         for child in self.children(moment):

@@ -7,9 +7,8 @@ from virtproxy.documents.domain import DomainDocument
 from virtproxy.documents.markup import Element
 from virtproxy.driver import Call, ErrorCode, Params, Type, implements, remote
 from virtproxy.drivers.test.affect import CONFIG, LIVE, STRINGS, one_chosen, refused
-from virtproxy.drivers.test.figure_sources import disk_paths, disk_with_path
 from virtproxy.drivers.test.host import TestHost
-from virtproxy.drivers.test.tree import devices, ensure, number
+from virtproxy.drivers.test.tree import inside, number
 
 DISK_BYTES = 1 << 40
 DISK_METADATA_BYTES = 5177344
@@ -53,7 +52,7 @@ class Rates(TestHost):
         call.check_flags(args.flags, LIVE, CONFIG)
         wanted = BANDWIDTH.parse(args.params)
         nic = interface(one_chosen(self.subject(call, args.dom), args.flags), args.device)
-        band = ensure(nic, "bandwidth")
+        band = inside(nic, "bandwidth")
         ways = {}
         for way in ("inbound", "outbound"):
             given = {word: wanted[f"{way}.{word}"] for word in _WRITTEN if f"{way}.{word}" in wanted}
@@ -78,7 +77,7 @@ class Rates(TestHost):
 
     @implements(remote.DOMAIN_BLOCK_STATS)
     async def block_stats(self, call: Call, args: remote.DomainBlockStatsArgs) -> remote.DomainBlockStatsRet:
-        if disk_with_path(self.subject(call, args.dom).active_document(), args.path) is None:
+        if self.subject(call, args.dom).active_document().find_disk(args.path) is None:
             raise call.error(ErrorCode.INVALID_ARG, f"invalid path: {args.path}")
         now = self.cpu_time() // 1000
         return remote.DomainBlockStatsRet(
@@ -88,7 +87,7 @@ class Rates(TestHost):
     @implements(remote.DOMAIN_GET_BLOCK_INFO)
     async def block_info(self, call: Call, args: remote.DomainGetBlockInfoArgs) -> remote.DomainGetBlockInfoRet:
         call.check_flags(args.flags)
-        if args.path not in disk_paths(self.subject(call, args.dom).document):
+        if self.subject(call, args.dom).document.find_disk(args.path) is None:
             raise call.error(ErrorCode.INVALID_ARG, f"invalid path {args.path} not assigned to domain")
         capacity = DISK_BYTES - DISK_METADATA_BYTES
         return remote.DomainGetBlockInfoRet(allocation=DISK_BYTES, capacity=capacity, physical=DISK_BYTES)
@@ -96,11 +95,11 @@ class Rates(TestHost):
     @implements(remote.DOMAIN_GET_DISK_ERRORS)
     async def disk_errors(self, call: Call, args: remote.DomainGetDiskErrorsArgs) -> remote.DomainGetDiskErrorsRet:
         call.check_flags(args.flags)
-        disks = devices(self.subject(call, args.dom).active_document(), "disk")
+        disks = self.subject(call, args.dom).active_document().devices("disk")
         if args.maxerrors == 0:
             return remote.DomainGetDiskErrorsRet(errors=[], nerrors=len(disks))
         errors = [
-            remote.DomainDiskError(disk=disk.child("target").attributes.get("dev", ""), error=DISK_ERRORS[place % 2])
+            remote.DomainDiskError(disk=disk.target or "", error=DISK_ERRORS[place % 2])
             for place, disk in enumerate(disks)
         ][: args.maxerrors]
         return remote.DomainGetDiskErrorsRet(errors=errors, nerrors=len(errors))
@@ -125,7 +124,7 @@ class Rates(TestHost):
             raise call.error(ErrorCode.ARGUMENT_UNSUPPORTED, detail)
         values = _iotune(disk) | wanted
         self._check_iotune(call, values)
-        tune = ensure(disk, "iotune")
+        tune = inside(disk, "iotune")
         named = "group_name" in wanted or tune.find("group_name") is not None
         tune.children = [
             Element(field, text=str(values[field]))
@@ -144,20 +143,17 @@ class Rates(TestHost):
                 raise call.error(ErrorCode.INVALID_ARG, f"{rate} cannot be set higher than {rate}_max")
 
     def _disk(self, call: Call, document: DomainDocument, path: str) -> Element:
-        disk = disk_with_path(document, path)
+        disk = document.find_disk(path)
         if disk is None:
             raise call.error(ErrorCode.INVALID_ARG, f"disk '{path}' was not found in the domain config")
-        return disk
+        return disk.element
 
 
 def interface(document: DomainDocument, name: str) -> Element:
     """The interface with that target or MAC address; VirtError INVALID_ARG."""
-    for nic in devices(document, "interface"):
-        target, mac = nic.find("target"), nic.find("mac")
-        if target is not None and target.attributes.get("dev") == name:
-            return nic
-        if mac is not None and mac.attributes.get("address", "").lower() == name.lower():
-            return nic
+    for nic in document.devices("interface"):
+        if nic.target == name or nic.mac == name.lower():
+            return nic.element
     raise refused(ErrorCode.INVALID_ARG, f"'{name}' is not a known interface")
 
 

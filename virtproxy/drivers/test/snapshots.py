@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from virtproxy.documents.domain import DomainDocument
-from virtproxy.documents.markup import format_document
-from virtproxy.driver import Call, ErrorCode, ErrorDomain, implements, remote
-from virtproxy.drivers.test.guests import Guest, invalid
-from virtproxy.drivers.test.moment_documents import format_moment, new_snapshot, read, redefined_snapshot
-from virtproxy.drivers.test.moments import DESCENDANTS, ROOTS, Moment
+from virtproxy.documents.domain import SnapshotDocument
+from virtproxy.driver import Call, ErrorCode, implements, remote
+from virtproxy.drivers.test.affect import check_schema
+from virtproxy.drivers.test.guests import Guest, State, invalid
+from virtproxy.drivers.test.moments import DESCENDANTS, ROOTS
 from virtproxy.drivers.test.runs import (
     PAUSED_FROM_SNAPSHOT,
     RUNNING_FROM_SNAPSHOT,
@@ -20,8 +19,9 @@ from virtproxy.drivers.test.runs import (
 )
 from virtproxy.drivers.test.thing import passes
 
-REDEFINE, CURRENT, HALT = 1, 2, 8
-CREATE_FLAGS = REDEFINE | CURRENT | HALT | 64 | 128 | 256 | 512  # quiesce, atomic, live, validate
+REDEFINE, CURRENT, HALT, VALIDATE = 1, 2, 8, 512
+WORDS = {state: state.name.lower() for state in State}
+CREATE_FLAGS = REDEFINE | CURRENT | HALT | VALIDATE | 64 | 128 | 256  # quiesce, atomic, live
 REVERT_RUNNING, REVERT_PAUSED, REVERT_FORCE = 1, 2, 4
 DELETE_CHILDREN, DELETE_CHILDREN_ONLY = 1, 4
 SECURE = 1
@@ -41,14 +41,16 @@ class Snapshots(Runs):
             raise call.error(ErrorCode.OPERATION_UNSUPPORTED, "cannot create snapshot while checkpoint exists")
         if args.flags & HALT and not guest.persistent:
             raise invalid("cannot halt after transient domain snapshot")
-        root = read(args.xml_desc, "domainsnapshot", ErrorDomain.DOMAIN_SNAPSHOT)
-        if args.flags & REDEFINE:
-            moment = redefined_snapshot(root, guest)
+        redefine = bool(args.flags & REDEFINE)
+        now, state = int(self.now()), WORDS[guest.state]
+        if args.flags & VALIDATE:
+            check_schema(args.xml_desc, "domainsnapshot")
+        moment = SnapshotDocument(args.xml_desc, guest.document, state=state, now=now, redefine=redefine)
+        if redefine:
             guest.snapshots.redefine(moment)
             if args.flags & CURRENT:
                 guest.snapshots.current = moment
         else:
-            moment = new_snapshot(root, guest, int(self.now()))
             guest.snapshots.add(moment)
             if args.flags & HALT and guest.active:
                 self.end(guest, SHUTOFF_FROM_SNAPSHOT, STOPPED_FROM_SNAPSHOT)
@@ -59,7 +61,7 @@ class Snapshots(Runs):
         self, call: Call, args: remote.DomainSnapshotGetXmlDescArgs
     ) -> remote.DomainSnapshotGetXmlDescRet:
         call.check_flags(args.flags, SECURE)
-        return remote.DomainSnapshotGetXmlDescRet(xml=format_moment(self._snapshot(call, args.snap)[1]))
+        return remote.DomainSnapshotGetXmlDescRet(xml=self._snapshot(call, args.snap)[1].format(args.flags & SECURE))
 
     @implements(remote.DOMAIN_SNAPSHOT_NUM)
     async def snapshot_num(self, call: Call, args: remote.DomainSnapshotNumArgs) -> remote.DomainSnapshotNumRet:
@@ -167,9 +169,8 @@ class Snapshots(Runs):
         if not runs and not guest.persistent:
             detail = "transient domain needs to request run or pause to revert to inactive snapshot"
             raise invalid(detail)
-        document = None if moment.domain is None else DomainDocument(format_document(moment.domain))
         guest.snapshots.current = moment
-        document = document or guest.document
+        document = guest.document if moment.domain is None else moment.domain.copy()
         if guest.active:
             self.halt(guest)
         if runs:
@@ -179,13 +180,13 @@ class Snapshots(Runs):
         else:
             guest.config = document
 
-    def _named(self, call: Call, guest: Guest, name: str) -> Moment:
+    def _named(self, call: Call, guest: Guest, name: str) -> SnapshotDocument:
         moment = guest.snapshots.get(name)
         if moment is None:
             raise call.error(ErrorCode.NO_DOMAIN_SNAPSHOT, f"no domain snapshot with matching name '{name}'")
         return moment
 
-    def _snapshot(self, call: Call, ref: remote.NonnullDomainSnapshot) -> tuple[Guest, Moment]:
+    def _snapshot(self, call: Call, ref: remote.NonnullDomainSnapshot) -> tuple[Guest, SnapshotDocument]:
         guest = self.subject(call, ref.dom)
         return guest, self._named(call, guest, ref.name)
 
@@ -200,17 +201,19 @@ class Snapshots(Runs):
         return _listed(guest, moment, flags, everything=bool(flags & DESCENDANTS))
 
 
-def _listed(guest: Guest, start: Moment | None, flags: int, *, everything: bool) -> list[remote.NonnullDomainSnapshot]:
+def _listed(
+    guest: Guest, start: SnapshotDocument | None, flags: int, *, everything: bool
+) -> list[remote.NonnullDomainSnapshot]:
     found = guest.snapshots.listed(start, flags, everything, lambda moment: _fits(moment, flags))
     return [_ref(guest, moment) for moment in found]
 
 
-def _fits(moment: Moment, flags: int) -> bool:
+def _fits(moment: SnapshotDocument, flags: int) -> bool:
     """Whether list flags let it pass: with metadata, by its state (inactive, active, disks only), internal."""
     state = 128 if moment.state == "disk-snapshot" else 32 if moment.state == "shutoff" else 64
     given = flags & (32 | 64 | 128)
     return passes(flags, ((2, 16, True), (256, 512, True))) and (not given or bool(given & state))
 
 
-def _ref(guest: Guest, moment: Moment) -> remote.NonnullDomainSnapshot:
+def _ref(guest: Guest, moment: SnapshotDocument) -> remote.NonnullDomainSnapshot:
     return remote.NonnullDomainSnapshot(name=moment.name, dom=guest.ref())

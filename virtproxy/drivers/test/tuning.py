@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
+from virtproxy.documents.domain.values import cpu_numbers, cpu_text
 from virtproxy.documents.markup import Element
-from virtproxy.driver import Call, ErrorCode, Params, Type, implements, remote
+from virtproxy.driver import Call, ErrorCode, Params, Type, VirtError, implements, remote
 from virtproxy.drivers.test.affect import CONFIG, LIVE, STRINGS, one_chosen, refused
 from virtproxy.drivers.test.guests import invalid
 from virtproxy.drivers.test.host import TestHost
-from virtproxy.drivers.test.maps import from_text, to_text
-from virtproxy.drivers.test.tree import children, drop_empty, ensure, number, put
+from virtproxy.drivers.test.tree import children, number, part, put
 
 SCHEDULER = "fair"
 SCHEDULING = Params(weight=Type.UINT)
@@ -82,15 +82,16 @@ class Tuning(TestHost):
         wanted = BLKIO.parse(args.params)
         document = one_chosen(self.subject(call, args.dom), args.flags)
         pairs = {field: _device_pairs(field, text) for field, text in wanted.items() if field in PER_DEVICE}
-        tune = ensure(document.root, "blkiotune")
         if "weight" in wanted:
-            put(tune, "weight", str(wanted["weight"]) if wanted["weight"] else None)
+            put(document, "blkiotune/weight", str(wanted["weight"]) if wanted["weight"] else None)
+        tune = part(document, "blkiotune")
         for field, values in pairs.items():
             for path, value in values.items():
                 _set_device(tune, path, PER_DEVICE[field], value)
         devices = sorted(children(tune, "device"), key=lambda device: device.value("path") or "")
         tune.children = [*children(tune, "weight"), *devices]
-        drop_empty(document.root, "blkiotune")
+        if not tune.children:
+            document.drop("blkiotune")
 
     @implements(remote.DOMAIN_GET_NUMA_PARAMETERS)
     async def numa(self, call: Call, args: remote.DomainGetNumaParametersArgs) -> remote.DomainGetNumaParametersRet:
@@ -112,13 +113,13 @@ class Tuning(TestHost):
         mode = wanted.get("numa_mode", NUMA_MODES.index(held.get("mode", "strict")))
         if not 0 <= mode < len(NUMA_MODES):
             raise call.error(ErrorCode.INVALID_ARG, f"unsupported numatune mode: '{mode}'")
-        nodes = to_text(from_text(wanted["numa_nodeset"])) if wanted.get("numa_nodeset") else held.get("nodeset")
+        nodes = _nodes(wanted["numa_nodeset"]) if wanted.get("numa_nodeset") else held.get("nodeset")
         if document is guest.live and NUMA_MODES[mode] != held.get("mode", "strict"):
             raise invalid("can't change numatune mode for running domain")
         if nodes is None:
             detail = "nodeset for NUMA memory tuning must be set if 'placement' is 'static'"
             raise refused(ErrorCode.CONFIG_UNSUPPORTED, detail)
-        ensure(ensure(document.root, "numatune"), "memory").attributes = {"mode": NUMA_MODES[mode], "nodeset": nodes}
+        part(document, "numatune/memory").attributes = {"mode": NUMA_MODES[mode], "nodeset": nodes}
 
     @implements(remote.DOMAIN_GET_PERF_EVENTS)
     async def perf_events(self, call: Call, args: remote.DomainGetPerfEventsArgs) -> remote.DomainGetPerfEventsRet:
@@ -132,7 +133,7 @@ class Tuning(TestHost):
         call.check_flags(args.flags, LIVE, CONFIG)
         wanted = PERF.parse(args.params)
         document = one_chosen(self.subject(call, args.dom), args.flags)
-        perf = ensure(document.root, "perf")
+        perf = part(document, "perf")
         held = {event.attributes.get("name", ""): event.attributes.get("enabled", "no") for event in perf.elements}
         held |= {name: "yes" if on else "no" for name, on in wanted.items()}
         perf.children = [
@@ -154,16 +155,21 @@ def _device_pairs(field: str, text: str) -> dict[str, int]:
     return pairs
 
 
+def _nodes(text: str) -> str:
+    """A set of nodes as libvirt writes it; VirtError INVALID_ARG."""
+    nodes = cpu_numbers(text)
+    if nodes is None:
+        raise VirtError.of(ErrorCode.INVALID_ARG, f"Failed to parse bitmap '{text}'")
+    return cpu_text(nodes)
+
+
 def _set_device(tune: Element, path: str, name: str, value: int) -> None:
     """One tunable of one block device; 0 takes it away."""
-    device = next((each for each in children(tune, "device") if each.value("path") == path), None)
-    if device is None:
-        device = Element("device")
-        put(device, "path", path)
-        tune.children.append(device)
-    held = {each: device.value(each) for each in PER_DEVICE.values()} | {name: str(value) if value else None}
-    for each in PER_DEVICE.values():
-        device.remove(each)
-        put(device, each, held[each])
-    if len(device.elements) == 1:
-        tune.children.remove(device)
+    old = next((each for each in children(tune, "device") if each.value("path") == path), Element("device"))
+    held = {each: old.value(each) for each in PER_DEVICE.values()} | {name: str(value) if value else None}
+    new = Element("device")
+    new.children = [Element("path", text=path)]
+    new.children += [Element(each, text=text) for each, text in held.items() if text]
+    tune.children = [each for each in tune.children if each is not old]
+    if len(new.children) > 1:
+        tune.children.append(new)

@@ -6,13 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from virtproxy.documents.domain import DomainDocument
-from virtproxy.documents.markup import Element
+from virtproxy.documents.domain.values import cpu_numbers
 from virtproxy.driver import Call, ErrorCode, Type, implements, param, remote
 from virtproxy.drivers.test.affect import CONFIG, LIVE, STRINGS, chosen, one_chosen
 from virtproxy.drivers.test.guests import invalid
 from virtproxy.drivers.test.host import VCPUS_MAX, TestHost
-from virtproxy.drivers.test.maps import ALL_CPUS, from_bits, from_text, to_bits, to_text
-from virtproxy.drivers.test.tree import children, ensure, insert
+from virtproxy.drivers.test.maps import ALL_CPUS, from_bits, to_bits
 
 MAXIMUM = 4
 _VCPU_RUNNING = 1
@@ -80,8 +79,7 @@ class Vcpus(TestHost):
     async def pin_emulator(self, call: Call, args: remote.DomainPinEmulatorArgs) -> None:
         call.check_flags(args.flags, LIVE, CONFIG)
         document = one_chosen(self.subject(call, args.dom), args.flags)
-        pin = ensure(ensure(document.root, "cputune"), "emulatorpin")
-        pin.attributes["cpuset"] = to_text(from_bits(args.cpumap))
+        document.pin_emulator(from_bits(args.cpumap))
 
     @implements(remote.DOMAIN_GET_EMULATOR_PIN_INFO)
     async def emulator_pins(
@@ -89,8 +87,7 @@ class Vcpus(TestHost):
     ) -> remote.DomainGetEmulatorPinInfoRet:
         call.check_flags(args.flags, LIVE, CONFIG)
         document = one_chosen(self.subject(call, args.dom), args.flags)
-        pin = document.root.find("cputune/emulatorpin")
-        cpus = _default(document) if pin is None else _cpus(pin)
+        cpus = _default(document) if document.emulator_pin is None else document.emulator_pin
         return remote.DomainGetEmulatorPinInfoRet(cpumaps=to_bits(cpus, args.maplen), ret=1)
 
     @implements(remote.DOMAIN_GET_CPU_STATS)
@@ -114,12 +111,7 @@ class Vcpus(TestHost):
             raise invalid("cannot pin vcpus on an inactive domain")
         if vcpu >= document.vcpus:
             raise call.error(ErrorCode.INVALID_ARG, f"requested vcpu '{vcpu}' is not present in the domain")
-        tune = ensure(document.root, "cputune")
-        pins = {pin.attributes.get("vcpu", ""): pin for pin in children(tune, "vcpupin")}
-        pins[str(vcpu)] = Element("vcpupin", {"vcpu": str(vcpu), "cpuset": to_text(from_bits(cpumap))})
-        tune.remove("vcpupin")
-        for pin in sorted(pins.values(), key=lambda pin: int(pin.attributes["vcpu"])):
-            insert(tune, pin)
+        document.pin_vcpu(vcpu, from_bits(cpumap))
 
     def _set_vcpus(self, call: Call, dom: remote.NonnullDomain, count: int, flags: int) -> None:
         guest = self.subject(call, dom)
@@ -137,22 +129,15 @@ class Vcpus(TestHost):
                 document.vcpus = count
 
 
-def _cpus(pin: Element) -> frozenset[int]:
-    """Where a pin lets run; nowhere is written as nothing."""
-    text = pin.attributes.get("cpuset", "")
-    return from_text(text) if text else frozenset()
-
-
 def _pins(document: DomainDocument) -> list[frozenset[int] | None]:
     """Each vCPU's own CPUs, None if it has none of its own."""
-    own = {pin.attributes.get("vcpu"): _cpus(pin) for pin in children(document.root.find("cputune"), "vcpupin")}
-    return [own.get(str(vcpu)) or None for vcpu in range(document.vcpus)]
+    own = document.vcpu_pins
+    return [own.get(vcpu) or None for vcpu in range(document.vcpus)]
 
 
 def _default(document: DomainDocument) -> frozenset[int]:
     """The CPUs for everything that is not pinned."""
-    text = document.root.child("vcpu").attributes.get("cpuset")
-    return from_text(text) if text else ALL_CPUS
+    return cpu_numbers(document.root.child("vcpu").attributes.get("cpuset", "")) or ALL_CPUS
 
 
 def _cpu_stats(times: list[dict[str, int]], wanted: int, known: int) -> remote.DomainGetCpuStatsRet:

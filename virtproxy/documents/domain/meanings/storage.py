@@ -56,8 +56,7 @@ def disk(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
     device = element.attributes["device"]
     target = element.find("target")
     if target is None:
-        detail = f"missing target information for device {described(element)}"
-        raise VirtError(ErrorCode.NO_SOURCE + 1, detail, domain=ErrorDomain.DOMAIN, str1=detail)
+        raise VirtError.of(ErrorCode.NO_TARGET, described(element), domain=ErrorDomain.DOMAIN)
     source = element.find("source")
     if source is None:
         element.attributes["type"] = "file"
