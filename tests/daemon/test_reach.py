@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 
 from tests.support.scripted import ScriptedDaemon
 from tests.support.toy import ToyDriver, result_of
+from virtproxy.daemon import reach as reach_module
 from virtproxy.daemon.catalogue import ROWS
 from virtproxy.daemon.options import options_for
 from virtproxy.daemon.paths import SYSTEM, Places, session_places
@@ -89,13 +90,15 @@ def test_a_proxy_finds_a_driver_of_somebody_elses_by_its_socket(tmp_path: Path) 
 
 
 def test_a_users_proxy_finds_those_that_can_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = tmp_path / "virttoyd"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
+    for name in ("virttoyd", "virtiofsd"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr(reach_module, "others", lambda: {"toy": (), "absent": ()})
     where = places(tmp_path, XDG_RUNTIME_DIR=str(tmp_path / "run"))
     monkeypatch.setenv("VIRTD_PATH", str(tmp_path))
     assert further_sockets(where)("toy") == f"{tmp_path}/run/libvirt/virttoyd-sock"
-    assert further_sockets(where)("other") is None
+    # A program that is no driver's is not run because of its name, and what is not installed cannot be.
+    assert (further_sockets(where)("iofs"), further_sockets(where)("absent")) == (None, None)
 
 
 def test_where_drivers_live(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from virtproxy.daemon.catalogue import Kind
+from virtproxy.daemon.drivers import others
 from virtproxy.daemon.locals import LATE, LocalDrivers, local_drivers
 from virtproxy.daemon.parts import comeback
 from virtproxy.daemon.paths import Places
@@ -55,14 +56,20 @@ def reach(
 
 
 def further_sockets(where: Places) -> Callable[[str], str | None]:
-    """Return what finds the sockets of drivers that are none of libvirt's: there, or of daemons that can be started."""
+    """Return what finds the sockets of drivers that are none of libvirt's: those that are there.
+
+    A user's proxy also names those of drivers whose package is installed beside it: their daemons can be started. No
+    other program is, whatever a client names.
+    """
 
     def find(driver: str) -> str | None:
         if not is_driver_name(driver):
             return None
         path = where.driver_socket(driver)
-        startable = not where.is_system and find_daemon(daemon_of(driver), os.environ) is not None
-        return path if startable or os.path.exists(path) else None
+        if os.path.exists(path):
+            return path
+        startable = not where.is_system and driver in others() and find_daemon(daemon_of(driver), os.environ)
+        return path if startable else None
 
     return find
 
