@@ -7,13 +7,12 @@ runs and a config document if it is persistent; one without either is gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import IntEnum
 from itertools import count
 from uuid import UUID
 
 from virtproxy.documents.domain import CheckpointDocument, DomainDocument, SnapshotDocument
-from virtproxy.driver import ErrorCode, ErrorDomain, VirtError, remote
+from virtproxy.driver import ErrorCode, ErrorDomain, Objects, VirtError, kinds, remote
 from virtproxy.drivers.test.moments import Moments
 
 
@@ -120,13 +119,6 @@ class Guest:
         if self.persistent:
             self.id = -1
 
-    def rename(self, name: str) -> None:
-        """Take another name, in the persistent document too."""
-        self.name = name
-        document = self.config_document()
-        document.name = name
-        document.root.child("name").set_text(name)
-
     def gone(self) -> VirtError:
         """The error for a reference to a guest that is not there."""
         return no_such_guest(self.uuid, self.name)
@@ -138,53 +130,45 @@ def no_such_guest(uuid: bytes, name: str) -> VirtError:
     return VirtError.of(ErrorCode.NO_DOMAIN, detail, domain=ErrorDomain.TEST)
 
 
-class Guests:
+class Guests(Objects[Guest]):
     """All guests of one pretended host, in the order in which they were made."""
 
     def __init__(self) -> None:
-        self._by_uuid: dict[bytes, Guest] = {}
-        self._ids = count(1)
-
-    def __iter__(self) -> Iterator[Guest]:
-        return iter(list(self._by_uuid.values()))
+        super().__init__(kinds.DOMAINS)
+        self._numbers = count(1)
 
     def next_id(self) -> int:
         """A number for a guest that starts; never used again."""
-        return next(self._ids)
+        return next(self._numbers)
 
     def by_ref(self, ref: remote.NonnullDomain) -> Guest:
         """The guest a client speaks of; VirtError NO_DOMAIN if there is none."""
-        guest = self._by_uuid.get(ref.uuid)
+        guest = self.get(uuid=ref.uuid)
         if guest is None:
             raise no_such_guest(ref.uuid, ref.name)
         return guest
 
     def by_uuid(self, uuid: bytes) -> Guest:
         """The guest with that UUID; VirtError NO_DOMAIN."""
-        return self._only([guest for guest in self if guest.uuid == uuid])
+        return _there(self.get(uuid=uuid))
 
     def by_name(self, name: str) -> Guest:
         """The guest called that; VirtError NO_DOMAIN."""
-        return self._only([guest for guest in self if guest.name == name])
+        return _there(self.get(name=name))
 
     def by_id(self, id: int) -> Guest:
         """The running guest with that number; VirtError NO_DOMAIN."""
-        return self._only([guest for guest in self if guest.active and guest.id == id])
+        return _there(next((guest for guest in self if guest.active and guest.id == id), None))
 
     def place(self, document: DomainDocument, *, must_be_stopped: bool) -> Guest:
         """The guest that `document` is about: the one of that name and UUID, else a new one.
 
         VirtError OPERATION_FAILED if name or UUID is another's, or if it runs although it must not.
         """
-        found = self._by_uuid.get(document.uuid)
+        found = self.claim(document.name, document.uuid)
         if found is None:
-            for guest in self:
-                if guest.name == document.name:
-                    raise _clash(f"domain '{guest.name}' already exists with uuid {UUID(bytes=guest.uuid)}")
-            found = self._by_uuid[document.uuid] = Guest(document)
-        elif found.name != document.name:
-            raise _clash(f"domain '{found.name}' is already defined with uuid {UUID(bytes=found.uuid)}")
-        elif must_be_stopped and found.active:
+            return self.add(Guest(document))
+        if must_be_stopped and found.active:
             raise invalid(f"domain '{found.name}' is already active", ErrorDomain.DOMAIN)
         return found
 
@@ -194,19 +178,23 @@ class Guests:
             raise invalid("Can't rename domain to itself", ErrorDomain.DOMAIN)
         if not name or "/" in name:
             raise VirtError.of(ErrorCode.XML_ERROR, f"name {name} cannot contain '/'", domain=ErrorDomain.TEST)
-        if any(other.name == name for other in self):
+        if self.get(name=name) is not None:
             raise invalid(f"domain with name '{name}' already exists", ErrorDomain.DOMAIN)
+
+    def rename(self, guest: Guest, name: str) -> None:
+        """Call a guest something else, in its persistent document too."""
+        super().rename(guest, name)
+        document = guest.config_document()
+        document.name = name
+        document.root.child("name").set_text(name)
 
     def forget(self, guest: Guest) -> None:
         """Drop a guest that neither runs nor is persistent; others stay."""
         if not guest.active and not guest.persistent:
-            self._by_uuid.pop(guest.uuid, None)
-
-    def _only(self, found: list[Guest]) -> Guest:
-        if not found:
-            raise VirtError.of(ErrorCode.NO_DOMAIN, domain=ErrorDomain.TEST)
-        return found[0]
+            self.remove(guest)
 
 
-def _clash(detail: str) -> VirtError:
-    return VirtError.of(ErrorCode.OPERATION_FAILED, detail, domain=ErrorDomain.DOMAIN)
+def _there(guest: Guest | None) -> Guest:
+    if guest is None:
+        raise VirtError.of(ErrorCode.NO_DOMAIN, domain=ErrorDomain.TEST)
+    return guest

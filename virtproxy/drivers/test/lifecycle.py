@@ -136,7 +136,7 @@ class Lifecycle(Runs):
             raise invalid("cannot rename active domain")
         self.guests.check_new_name(guest, args.new_name or "")
         self.tell(guest, Event.UNDEFINED, UNDEFINED_RENAMED)
-        guest.rename(args.new_name or "")
+        self.guests.rename(guest, args.new_name or "")
         self.tell(guest, Event.DEFINED, DEFINED_RENAMED)
         return remote.DomainRenameRet(retcode=0)
 
