@@ -135,6 +135,10 @@ def _not_well_formed(text: str, parser: expat.XMLParserType, reason: str) -> Vir
     return VirtError.of(ErrorCode.XML_DETAIL, detail, domain=ErrorDomain.DOMAIN)
 
 
+# What libvirt closes with a tag of its own even when nothing is inside.
+_OPENED = frozenset({"devices", "encryption", "hyperv", "kvm"})
+
+
 def escape(text: str) -> str:
     """Text or an attribute's value as libvirt writes it."""
     return text.translate(_ESCAPES)
@@ -152,7 +156,7 @@ def _lines(element: Element, indent: str) -> Iterator[str]:
         yield indent + _verbatim(Element("metadata", element.attributes)).replace("/>", ">")
         yield from (f"{indent}  {_verbatim(child)}" for child in elements)
         yield f"{indent}</metadata>"
-    elif elements or element.name == "devices":
+    elif elements or (element.name in _OPENED and not text.strip()):
         yield f"{indent}<{element.name}{attributes}>"
         for child in elements:
             yield from _lines(child, indent + "  ")

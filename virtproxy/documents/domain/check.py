@@ -14,7 +14,7 @@ from virtproxy.documents.domain.grammar import root_rule
 from virtproxy.documents.domain.layout import OS_TYPES, TYPES
 from virtproxy.documents.domain.meanings import HOOKS
 from virtproxy.documents.domain.shape import Shaper
-from virtproxy.documents.domain.values import internal, scaled, unsupported, xml_error
+from virtproxy.documents.domain.values import cpu_numbers, internal, scaled, unsupported, xml_error
 from virtproxy.documents.markup import Element
 from virtproxy.errors import VirtError
 from virtproxy.protocol.errors import ErrorCode, ErrorDomain
@@ -43,6 +43,7 @@ def complete(root: Element) -> bytes:
     _complete_vcpus(root)
     _complete_placement(root)
     _complete_iothreads(root)
+    _drop_pins(root)
     implied.complete(root)
     metadata = root.find("metadata")
     if metadata is not None:
@@ -69,7 +70,7 @@ def _check_name(name: str | None) -> None:
 def _check_os(root: Element) -> None:
     os_type = root.value("os/type")
     if not os_type and root.value("bootloader"):
-        root.child("os").child("type").set_text("hvm")
+        root.child("os").child("type").set_text("xen")
         return
     if not os_type:
         raise xml_error("an os <type> must be specified")
@@ -91,6 +92,9 @@ def _uuid(root: Element) -> bytes:
 
 def _prepare(root: Element) -> None:
     """Put in the elements that every domain has, for the tables to order them."""
+    labels = [child for child in root.elements if child.name == "seclabel"]
+    if len(labels) > 1 and any("model" not in label.attributes for label in labels):
+        raise xml_error("missing security model when using multiple labels")
     for name in ("memory", "vcpu", "clock", "devices"):
         root.child(name)
     for name, action in ACTIONS.items():
@@ -121,6 +125,9 @@ def _complete_memory(root: Element) -> None:
     most = int(memory.text)
     if most == 0:
         raise xml_error("Memory size must be specified via <memory> or in the <numa> configuration")
+    ceiling = root.find("maxMemory")
+    if ceiling is not None and int(ceiling.text) < most:
+        raise xml_error("maximum memory size must be equal or greater than the actual memory size")
     current = root.find("currentMemory")
     if current is None:
         place = root.children.index(memory)
@@ -133,12 +140,12 @@ def _complete_memory(root: Element) -> None:
 def _complete_vcpus(root: Element) -> None:
     element = root.child("vcpu")
     listed = root.find("vcpus")
-    if listed is not None:
+    if listed is not None and listed.elements:
         enabled = sum(each.attributes["enabled"] == "yes" for each in listed.elements)
         element.attributes["current"] = str(enabled)
     text = element.text.strip()
     current = element.attributes.get("current", text)
-    if not _is_count(text) or not _is_count(current):
+    if not _is_count(text) or not (_is_count(current) or current == "0"):
         which = "maximum" if not _is_count(text) else "current"
         raise xml_error(f"{which} vcpus count must be an integer")
     if int(current) > int(text):
@@ -161,8 +168,31 @@ def _complete_placement(root: Element) -> None:
         root.children.insert(place, tune)
     if root.find("bootloader") is None:
         root.remove("bootloader_args")
+    pages = root.find("memoryBacking/hugepages")
+    for page in [] if pages is None or root.find("cpu/numa") is not None else pages.elements:
+        nodes = sorted(cpu_numbers(page.attributes.get("nodeset", "")) or ())
+        if nodes:
+            detail = f"hugepages: node {nodes[0]} not found"
+            raise VirtError.of(ErrorCode.XML_DETAIL, detail, domain=ErrorDomain.DOMAIN)
     if root.find("numatune/memnode") is not None and root.find("cpu/numa") is None:
         raise xml_error("Element 'memnode' is invalid without any guest NUMA cells")
+
+
+def _drop_pins(root: Element) -> None:
+    """Pins and schedulers of vCPUs that the domain does not have are forgotten."""
+    tune, most = root.find("cputune"), int(root.value("vcpu") or 1)
+    if tune is None:
+        return
+    gone = [
+        child
+        for child in tune.elements
+        if (child.name == "vcpupin" and int(child.attributes["vcpu"]) >= most)
+        or (child.name == "vcpusched" and int(child.attributes["vcpus"]) >= most)
+    ]
+    if gone:
+        tune.children = [child for child in tune.children if child not in gone]
+        if not tune.children:
+            root.remove("cputune")
 
 
 def _complete_iothreads(root: Element) -> None:
@@ -183,8 +213,10 @@ def _complete_iothreads(root: Element) -> None:
     else:
         given = list(range(1, most + 1))
     for pin in (root.find("cputune") or Element("")).elements:
-        if pin.name == "iothreadpin" and int(pin.attributes["iothread"]) not in given:
-            raise unsupported(f"Cannot find 'iothread' : {pin.attributes['iothread']}")
+        numbers = pin.attributes.get("iothread") or pin.attributes.get("iothreads") or ""
+        for number in sorted(cpu_numbers(numbers) or ()):
+            if number not in given:
+                raise unsupported(f"Cannot find 'iothread' : {number}")
 
 
 _AFTER_NUMATUNE = frozenset({"resource", "sysinfo", "bootloader", "os"})

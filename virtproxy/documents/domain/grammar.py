@@ -93,6 +93,7 @@ class Rule:
             for line in _expanded(self.line.below):
                 child = self._children.setdefault(line.name, Child(len(self._children), line.many))
                 child.variants.append((line, rule_of(line)))
+                child.many = child.many or line.many
             for child in self._children.values():
                 child.close()
         return self._children

@@ -13,9 +13,11 @@ from virtproxy.documents.domain.meanings.storage import described, disk_index
 from virtproxy.documents.domain.shape import put
 from virtproxy.documents.domain.values import unsupported, xml_error
 from virtproxy.documents.markup import Element
+from virtproxy.errors import VirtError
+from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 
 # Disks on one controller, by bus.
-_UNITS = {"scsi": 7, "ide": 4, "sata": 6, "fdc": 2}
+_UNITS = {"scsi": 7, "fdc": 2, "ide": 4, "sata": 6}
 
 
 def complete(root: Element) -> None:
@@ -34,11 +36,11 @@ def complete(root: Element) -> None:
     _place_hostdevs(kinds)
     _place_smartcards(kinds)
     _add_controllers(kinds)
-    _sort_controllers(kinds)
     _add_video(kinds)
     for index, interface in enumerate(kinds.get("interface", ())):
         _name_interface(interface, index)
     _check_usb(kinds)
+    _check_references(root, kinds)
     places = group_child("&devices")
     known = {"emulator": -1} | {name: child.place for name, child in places.items()}
     in_order = sorted((name for name in kinds if name in known), key=known.__getitem__)
@@ -72,13 +74,18 @@ def _disk_place(order: list[tuple[str, int, Element]], bus: str, index: int) -> 
     return len(order) if place < 0 else place
 
 
-def _sort_controllers(kinds: dict[str, list[Element]]) -> None:
-    """Controllers of a type stand together, by their numbers."""
-    controllers = kinds.get("controller", [])
-    first: dict[str, int] = {}
-    for at, each in enumerate(controllers):
-        first.setdefault(each.attributes["type"], at)
-    controllers.sort(key=lambda each: (first[each.attributes["type"]], int(each.attributes["index"])))
+def _insert_controller(controllers: list[Element], new: Element) -> None:
+    """Put a controller behind those of its type with lower numbers; one without a number behind all of them."""
+    type_, index = new.attributes["type"], int(new.attributes.get("index", -1))
+    place = len(controllers)
+    for at in range(len(controllers) - 1, -1, -1):
+        attributes = controllers[at].attributes
+        if attributes["type"] == type_:
+            if index < 0 or int(attributes.get("index", -1)) <= index:
+                place = at + 1
+                break
+            place = at
+    controllers.insert(place, new)
 
 
 def alone(device: Element) -> None:
@@ -89,7 +96,12 @@ def alone(device: Element) -> None:
 
 def _index_controllers(kinds: dict[str, list[Element]]) -> None:
     used: dict[str, set[int]] = {}
+    ordered: list[Element] = []
     for controller in kinds.get("controller", ()):
+        _insert_controller(ordered, controller)
+    if ordered:
+        kinds["controller"] = ordered
+    for controller in ordered:
         attributes = controller.attributes
         type_ = attributes["type"]
         taken = used.setdefault(type_, set())
@@ -166,17 +178,18 @@ def _other(device: Element, name: str) -> Element:
 def _number_ports(kinds: dict[str, list[Element]]) -> None:
     for name in ("serial", "parallel", "console"):
         devices = kinds.get(name, [])
-        used = [int(port) for each in devices if (port := _target(each).attributes.get("port"))]
-        following = max(used, default=-1) + 1
-        if name == "serial":
-            following = 0
+        highest: dict[str, int] = {}
         for device in devices:
             attributes = _target(device).attributes
+            if "port" in attributes:
+                type_ = attributes.get("type", "")
+                highest[type_] = max(highest.get(type_, -1), int(attributes["port"]))
+        for at, device in enumerate(devices):
+            attributes = _target(device).attributes
             if "port" not in attributes:
-                while name == "serial" and following in used:
-                    following += 1
-                attributes["port"] = str(following)
-                following += 1
+                type_ = attributes.get("type", "")
+                highest[type_] = highest.get(type_, -1) + 1
+                attributes["port"] = str(at if name == "console" else highest[type_])
     serials, consoles = kinds.get("serial"), kinds.get("console")
     if serials and consoles and _target(consoles[0]).attributes["type"] == "serial":
         _target(consoles[0]).attributes["port"] = _target(serials[0]).attributes["port"]
@@ -240,7 +253,7 @@ def _add(kinds: dict[str, list[Element]], type_: str, indexes: Iterable[int]) ->
     present = {int(each.attributes["index"]) for each in controllers if each.attributes["type"] == type_}
     for index in indexes:
         if index not in present:
-            controllers.append(Element("controller", {"type": type_, "index": str(index)}))
+            _insert_controller(controllers, Element("controller", {"type": type_, "index": str(index)}))
             present.add(index)
     if not controllers:
         del kinds["controller"]
@@ -261,7 +274,7 @@ def _add_video(kinds: dict[str, list[Element]]) -> None:
         raise xml_error("Only one primary video device is supported")
     chosen = primary[0] if primary else cards[0]
     attributes = chosen.child("model").attributes
-    if "primary" not in attributes:
+    if "primary" not in attributes and attributes["type"] != "none":
         rest: dict[str, str] = {name: attributes.pop(name) for name in ("blob", "edid") if name in attributes}
         attributes["primary"] = "yes"
         attributes.update(rest)
@@ -280,6 +293,30 @@ def _check_usb(kinds: dict[str, list[Element]]) -> None:
         raise unsupported("Can't add USB input device. USB bus is disabled")
 
 
+def _check_references(root: Element, kinds: dict[str, list[Element]]) -> None:
+    """What a device names, another must be."""
+    if len(kinds.get("vsock", ())) > 1:
+        raise xml_error("only a single vsock device is supported")
+    audio = {each.attributes["id"] for each in kinds.get("audio", ())}
+    for device in (
+        *kinds.get("sound", ()),
+        *(each for each in kinds.get("graphics", ()) if each.attributes["type"] == "vnc"),
+    ):
+        wanted = device.find("audio")
+        if wanted is not None and wanted.attributes["id"] not in audio:
+            raise xml_error(f"no audio device with ID {wanted.attributes['id']}")
+    groups = root.find("throttlegroups")
+    known = {group.value("group_name") for group in ([] if groups is None else groups.elements)}
+    for disk in kinds.get("disk", ()):
+        for filter_ in (disk.find("throttlefilters") or Element("")).elements:
+            if filter_.attributes["group"] not in known:
+                raise xml_error(f"throttle group '{filter_.attributes['group']}' not found")
+    for memory in kinds.get("memory", ()):
+        if memory.find("target/node") is not None and root.find("cpu/numa") is None:
+            detail = "can't add memory backend as guest has no NUMA nodes configured"
+            raise VirtError.of(ErrorCode.XML_DETAIL, detail, domain=ErrorDomain.DOMAIN)
+
+
 def _name_interface(interface: Element, index: int) -> None:
     """The test driver's own name for an interface on the host, where none is given."""
     target = interface.find("target")
@@ -291,6 +328,6 @@ def _name_interface(interface: Element, index: int) -> None:
 
 
 _AFTER_TARGET = frozenset({
-    "guest", "model", "driver", "backend", "filterref", "portForward", "tune", "teaming", "link", "mtu", "coalesce",
+    "guest", "model", "driver", "backend", "filterref", "tune", "teaming", "link", "mtu", "coalesce",
     "boot", "alias", "rom", "acpi", "address",
 })  # fmt: skip

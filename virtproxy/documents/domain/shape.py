@@ -45,11 +45,10 @@ class Shaper:
                     if value is None:
                         return False
                     text = value
-                elements = (
-                    self._children(element, rule, child)
-                    if len(element.children) > 1 or isinstance(element.children[0], Element)
-                    else []
-                )
+                inner = any(isinstance(each, Element) for each in element.children)
+                elements = self._children(element, rule, child) if inner else []
+                if not text.strip() and inner:
+                    text = ""
                 element.children = [text, *elements] if text else [*elements]
             else:
                 element.children = self._children(element, rule, child)

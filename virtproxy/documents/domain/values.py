@@ -55,6 +55,31 @@ def refused(text: str, element: str, attribute: str, why: str = ".") -> VirtErro
     return xml_error(f"Invalid value for attribute '{attribute}' in element '{element}': {shown}{why}", ErrorDomain.XML)
 
 
+# Where libvirt words the refusal of a word otherwise: by element and attribute, or by attribute of any element.
+_WORDED = {
+    ("input", "type"): "unknown input device type '{}'",
+    ("encryption", "format"): "unknown volume encryption format type {}",
+    ("link", "state"): "unknown interface link state '{}'",
+    ("cpu", "mode"): "Invalid mode attribute '{}'",
+    ("feature", "policy"): "Invalid CPU feature policy",
+    ("memory", "mode"): "Unsupported NUMA memory tuning mode '{}'",
+    ("clock", "offset"): "unknown clock offset '{}'",
+    ("access", "mode"): "unknown memoryBacking/access/mode '{}'",
+    ("on_poweroff", ""): "unknown on_poweroff action: {}",
+    ("on_reboot", ""): "unknown on_reboot action: {}",
+    ("on_crash", ""): "unknown on_crash action: {}",
+    **{
+        (name, "type"): "unknown type presented to host for character device: {}"
+        for name in ("serial", "parallel", "console", "channel", "smartcard", "redirdev")
+    },
+}
+
+
+def _unknown(text: str, element: str, attribute: str) -> VirtError:
+    worded = _WORDED.get((element, attribute))
+    return refused(text, element, attribute) if worded is None else unsupported(worded.format(text))
+
+
 def number(text: str, base: int = 10) -> int | None:
     """The integer that a text is, as strtol reads one; None if it is none. Base 0 takes 0x and octal."""
     text = text.strip()
@@ -91,6 +116,11 @@ def _positive(text: str, element: str, attribute: str) -> str:
 def _not_zero(text: str, element: str, attribute: str) -> str | None:
     value = _unsigned(text, element, attribute)
     return None if value == "0" else value
+
+
+def _weight(text: str, _element: str, _attribute: str) -> str | None:
+    value = number(text)
+    return str(value) if value else None
 
 
 def _hexadecimal(digits: int) -> Kind:
@@ -159,6 +189,13 @@ def _mac(text: str, _element: str, _attribute: str) -> str:
     return found
 
 
+def _port(text: str, _element: str, _attribute: str) -> str:
+    value = number(text)
+    if value is None:
+        raise internal(f"cannot parse vnc port {text}")
+    return str(value)
+
+
 def _bounded(low: int, high: int, what: str, signed: bool = False) -> Kind:
     def kind(text: str, element: str, attribute: str) -> str | None:
         value = number(text)
@@ -176,9 +213,9 @@ def _bounded(low: int, high: int, what: str, signed: bool = False) -> Kind:
 def _printable(most: int, what: str) -> Kind:
     def kind(text: str, _element: str, _attribute: str) -> str:
         if len(text) > most:
-            raise xml_error(f"disk {what} is more than {most} characters")
+            raise unsupported(f"disk {what} is more than {most} characters")
         if not all(32 <= ord(letter) < 127 for letter in text):
-            raise xml_error(f"disk {what} is not printable string")
+            raise unsupported(f"disk {what} is not printable string")
         return text
 
     return kind
@@ -211,7 +248,7 @@ KINDS: dict[str, Kind] = {
     "positive": _positive,
     "nz": _not_zero,
     "count": _integer(0, _UINT_MAX, ""),
-    "weight": _not_zero,
+    "weight": _weight,
     "x": _hexadecimal(0),
     "x1": _hexadecimal(1),
     "x2": _hexadecimal(2),
@@ -234,7 +271,7 @@ KINDS: dict[str, Kind] = {
     "wwn": _wwn,
     "upper": _upper,
     "mode": _mode,
-    "port": _integer(-_INT_MAX, _INT_MAX, ""),
+    "port": _port,
 }
 
 
@@ -248,7 +285,7 @@ def words(list_: str) -> Kind:
         try:
             return known[text]
         except KeyError:
-            raise refused(text, element, attribute) from None
+            raise _unknown(text, element, attribute) from None
 
     return kind
 

@@ -6,9 +6,13 @@ Hooks of the tables' lines, as in `machine`. Which console is the first serial p
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from virtproxy.documents.domain.shape import Hook, Shaper, put
 from virtproxy.documents.domain.values import internal, number, unsupported, xml_error
 from virtproxy.documents.markup import Element
+from virtproxy.errors import VirtError
+from virtproxy.protocol.errors import ErrorCode
 
 _AFTER_SOURCE = frozenset({"protocol", "log", "target", "boot", "alias", "acpi", "address"})
 
@@ -16,6 +20,9 @@ _AFTER_SOURCE = frozenset({"protocol", "log", "target", "boot", "alias", "acpi",
 def character(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
     """A back end's source says what its type needs."""
     type_ = element.attributes["type"]
+    address = element.find("address")
+    if element.name == "redirdev" and address is not None and address.attributes["type"] != "usb":
+        raise xml_error("Invalid address for a USB device")
     sources = [child for child in element.elements if child.name == "source"]
     checks = {"file": _path, "pipe": _path, "dev": _path, "unix": _unix, "tcp": _tcp, "spiceport": _port}
     if type_ == "udp":
@@ -99,9 +106,28 @@ def _udp(element: Element, sources: list[Element]) -> None:
             element.children.insert(at, ends[mode])
 
 
-def serial(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
-    """Which serial port it is."""
-    port(_shaper, element, _parent)
+_SERIALS = frozenset({
+    "isa-serial", "usb-serial", "pci-serial", "spapr-vio-serial", "system-serial", "sclp-serial", "isa-debug", "serial",
+})  # fmt: skip
+_CONSOLES = frozenset({"serial", "xen", "uml", "virtio", "lxc", "openvz", "sclp", "sclplm"})
+
+
+def serial(shaper: Shaper, element: Element, parent: Element | None) -> None:
+    """Which serial port it is, on which kind of card."""
+    _known(element, _SERIALS)
+    port(shaper, element, parent)
+
+
+def consoleport(shaper: Shaper, element: Element, parent: Element | None) -> None:
+    """Which console it is, of which kind."""
+    _known(element, _CONSOLES)
+    port(shaper, element, parent)
+
+
+def _known(element: Element, known: frozenset[str]) -> None:
+    type_ = element.attributes.get("type")
+    if type_ is not None and type_ not in known:
+        raise unsupported(f"unknown target type '{type_}' specified for character device")
 
 
 def port(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
@@ -115,6 +141,11 @@ def guestfwd(_shaper: Shaper, element: Element, _parent: Element | None) -> None
     """Where a guest's connection goes that ends at the host."""
     if "address" not in element.attributes:
         raise xml_error("guestfwd channel does not define a target address")
+    try:
+        ip_address(element.attributes["address"])
+    except ValueError:
+        detail = f"Cannot parse socket address '{element.attributes['address']}': Name or service not known"
+        raise VirtError.of(ErrorCode.SYSTEM_ERROR, detail) from None
     if "port" not in element.attributes:
         raise xml_error("guestfwd channel does not define a target port")
     port(_shaper, element, _parent)
@@ -167,6 +198,8 @@ def tpm(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
         raise xml_error("missing TPM device backend")
     if backend.attributes["type"] == "passthrough" and backend.find("device") is None:
         backend.children.append(Element("device", {"path": "/dev/tpm0"}))
+    if backend.attributes["type"] == "external" and backend.find("source") is None:
+        raise xml_error("missing external TPM backend source type")
     if backend.attributes.get("version") != "2.0":
         for name in ("active_pcr_banks", "profile"):
             if backend.find(name) is not None:
@@ -174,6 +207,6 @@ def tpm(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
 
 
 MEANINGS: dict[str, Hook] = {
-    "character": character, "serial": serial, "port": port, "guestfwd": guestfwd, "channel": channel,
-    "smartcard": smartcard, "rng": rng, "tpm": tpm,
+    "character": character, "serial": serial, "consoleport": consoleport, "port": port,
+    "guestfwd": guestfwd, "channel": channel, "smartcard": smartcard, "rng": rng, "tpm": tpm,
 }  # fmt: skip

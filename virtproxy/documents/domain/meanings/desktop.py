@@ -22,7 +22,10 @@ def input_device(_shaper: Shaper, element: Element, _parent: Element | None) -> 
     attributes = element.attributes
     type_, bus = attributes["type"], attributes.get("bus")
     if bus is not None and bus not in _INPUT_BUSES:
-        raise xml_error(f"Invalid value for attribute 'bus' in element 'input': '{bus}'.")
+        raise unsupported(f"unknown input bus type '{bus}'")
+    address = element.find("address")
+    if bus == "usb" and address is not None and address.attributes["type"] != "usb":
+        raise xml_error("Invalid address for a USB device")
     if bus is None:
         bus = {"mouse": "ps2", "keyboard": "ps2", "tablet": "usb", "passthrough": "virtio"}.get(type_)
     if bus == "ps2" and type_ not in ("mouse", "keyboard"):
@@ -80,7 +83,7 @@ def _listens(element: Element, type_: str) -> list[Element]:
     if "listen" in attributes and listens[0].attributes["type"] == "address":
         found = listens[0].attributes.setdefault("address", attributes["listen"])
         if found != attributes["listen"]:
-            raise xml_error(
+            raise unsupported(
                 f"graphics 'listen' attribute '{attributes['listen']}' must match 'address' attribute of first "
                 f"listen element (found '{found}')"
             )
@@ -142,7 +145,18 @@ def video(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
         for name in ("ram", "vram64", "vgamem"):
             if name in attributes:
                 what = {"ram": "ram", "vram64": "vram64", "vgamem": "vgamem"}[name]
-                raise xml_error(f"{what} attribute only supported for video type qxl")
+                raise unsupported(f"{what} attribute only supported for video type qxl")
+    if "blob" in attributes and type_ != "virtio":
+        raise unsupported(f"video type '{type_}' does not support blob resources")
+    driver, rendernode = element.find("driver"), model.find("acceleration")
+    vhostuser = driver is not None and driver.attributes.get("name") == "vhostuser"
+    for name in ("iommu", "ats", "packed", "page_per_vq"):
+        if driver is not None and name in driver.attributes and type_ != "virtio":
+            raise unsupported(f"{name} driver option is only supported for virtio devices")
+    if vhostuser and type_ != "virtio":
+        raise unsupported("'vhostuser' driver is only supported with 'virtio' device")
+    if rendernode is not None and "rendernode" in rendernode.attributes and not vhostuser:
+        raise unsupported("unsupported rendernode accel attribute without 'vhostuser'")
     _video_memory(attributes, type_)
 
 
@@ -167,6 +181,14 @@ def sound(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
         element.attributes.pop("multichannel", None)
     if model != "virtio":
         element.attributes.pop("streams", None)
+        element.remove("driver")
+    if model not in ("ich6", "ich9"):
+        element.remove("codec")
+
+
+def spicechannel(_shaper: Shaper, element: Element, _parent: Element | None) -> bool:
+    """A channel in the usual mode is not said."""
+    return element.attributes["mode"] != "any"
 
 
 def stream(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
@@ -183,4 +205,5 @@ def stream(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
 
 MEANINGS: dict[str, Hook] = {
     "input": input_device, "graphics": graphics, "video": video, "sound": sound, "stream": stream,
+    "spicechannel": spicechannel,
 }  # fmt: skip

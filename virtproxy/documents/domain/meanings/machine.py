@@ -11,7 +11,7 @@ import re
 from uuid import UUID, uuid4
 
 from virtproxy.documents.domain.shape import Hook, Shaper, put
-from virtproxy.documents.domain.values import refused, scaled, unsupported, xml_error
+from virtproxy.documents.domain.values import internal, refused, scaled, unsupported, xml_error
 from virtproxy.documents.markup import Element
 from virtproxy.errors import VirtError
 from virtproxy.protocol.errors import ErrorCode, ErrorDomain
@@ -218,7 +218,7 @@ def clock(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
         attributes.setdefault("adjustment", "0")
         attributes.setdefault("basis", "utc")
     if offset == "timezone" and "timezone" not in attributes:
-        raise xml_error("missing 'timezone' attribute for clock with offset='timezone'")
+        raise internal("missing 'timezone' attribute for clock with offset='timezone'")
 
 
 def timer(_shaper: Shaper, element: Element, _parent: Element | None) -> None:

@@ -14,7 +14,12 @@ from virtproxy.documents.markup import Element
 def cpu(_shaper: Shaper, element: Element, _parent: Element | None) -> bool:
     """A CPU's mode and match follow from whether it names a model."""
     attributes, model = element.attributes, element.find("model")
-    mode = attributes.get("mode") or ("custom" if model is not None or "match" in attributes else None)
+    mode = attributes.get("mode") or (
+        "custom" if (model is not None and model.text.strip()) or "match" in attributes else None
+    )
+    if mode == "custom" and model is None and "match" not in attributes:
+        mode = None
+        attributes.pop("mode")
     if model is None and mode != "host-model":
         if element.find("vendor") is not None:
             raise xml_error("CPU vendor specified without CPU model")
@@ -47,6 +52,10 @@ def numa(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
     cells.sort(key=lambda cell: int(cell.attributes["id"]))
     if any(cell.find("distances") for cell in cells):
         _fill_distances(cells)
+    for latency in (element.find("interconnects") or Element("")).elements:
+        for name in ("initiator", "target"):
+            if int(latency.attributes[name]) >= len(cells):
+                raise xml_error(f"'{name}' refers to a non-existent NUMA node")
 
 
 def _fill_distances(cells: list[Element]) -> None:
@@ -69,7 +78,9 @@ def model(_shaper: Shaper, element: Element, _parent: Element | None) -> bool:
     """A CPU model without a name is none."""
     if not element.attributes.get("vendor_id", "x"):
         del element.attributes["vendor_id"]
-    return bool(element.text.strip())
+    if not element.text.strip():
+        element.attributes.pop("fallback", None)
+    return bool(element.text.strip() or element.attributes)
 
 
 def maxphysaddr(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
@@ -78,7 +89,7 @@ def maxphysaddr(_shaper: Shaper, element: Element, _parent: Element | None) -> N
         raise unsupported("attribute 'limit' is only supported for maxphysaddr mode 'passthrough'")
 
 
-def vcpus(_shaper: Shaper, element: Element, parent: Element | None) -> None:
+def vcpus(_shaper: Shaper, element: Element, parent: Element | None) -> bool:
     """All vCPUs are listed once one is."""
     assert parent is not None
     given = {int(vcpu_.attributes["id"]): vcpu_ for vcpu_ in element.elements}
@@ -100,6 +111,7 @@ def vcpus(_shaper: Shaper, element: Element, parent: Element | None) -> None:
         vcpu_.attributes = {name: attributes[name] for name in order if name in attributes}
         children.append(vcpu_)
     element.children = children
+    return bool(given)
 
 
 def vcpu(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
@@ -167,7 +179,7 @@ def numatune(_shaper: Shaper, element: Element, _parent: Element | None) -> None
     if attributes.get("placement") == "auto":
         attributes.pop("nodeset", None)
     elif "nodeset" not in attributes:
-        raise xml_error("nodeset for NUMA memory tuning must be set if 'placement' is 'static'")
+        raise unsupported("nodeset for NUMA memory tuning must be set if 'placement' is 'static'")
     else:
         attributes.pop("placement", None)
 

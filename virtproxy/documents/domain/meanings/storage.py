@@ -55,7 +55,7 @@ def disk(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
     """A disk has a target; what has no medium to change has a source."""
     device = element.attributes["device"]
     target = element.find("target")
-    if target is None:
+    if target is None or "dev" not in target.attributes:
         raise VirtError.of(ErrorCode.NO_TARGET, described(element), domain=ErrorDomain.DOMAIN)
     source = element.find("source")
     if source is None:
@@ -81,20 +81,74 @@ def _check_disk(disk: Element, device: str, target: dict[str, str]) -> None:
         attributes.setdefault("snapshot", "no")
     if attributes.get("sgio") == "unfiltered":
         raise unsupported("unfiltered sgio is no longer supported")
-    driver = disk.find("driver")
-    if driver is not None and driver.attributes.get("type") == "aio":
-        driver.attributes["type"] = "raw"
-    if target.get("removable") and target["bus"] not in ("usb", "scsi"):
-        raise xml_error("removable is only valid for usb or scsi disks")
+    _check_driver(disk, target)
+    _check_source(disk, target["dev"])
     if target.get("tray") and device not in ("cdrom", "floppy"):
         raise unsupported("tray is only valid for cdrom and floppy")
+    if target.get("removable") and target["bus"] not in ("usb", "scsi"):
+        raise xml_error("removable is only valid for usb or scsi disks")
+
+
+_FORMATS = frozenset({
+    "none", "raw", "dir", "bochs", "cloop", "dmg", "iso", "vpc", "vdi", "fat", "vhd", "ploop", "luks", "cow", "qcow",
+    "qcow2", "qed", "vmdk", "auto",
+})  # fmt: skip
+
+
+def _check_driver(disk: Element, target: dict[str, str]) -> None:
+    driver = disk.find("driver")
+    if driver is None:
+        return
+    attributes = driver.attributes
+    if attributes.get("type") == "aio":
+        attributes["type"] = "raw"
+    format_ = attributes.get("type", "raw")
+    if format_ not in _FORMATS:
+        raise unsupported(f"unknown driver format value '{format_}'")
+    if "discard_no_unref" in attributes and attributes.get("discard_no_unref") == "on" and format_ != "qcow2":
+        raise unsupported("'discard_no_unref' only works with qcow2 disk format")
+    if target["bus"] != "virtio":
+        if "queues" in attributes:
+            raise unsupported("queues attribute in disk driver element is only supported for virtio bus")
+        for name in ("iommu", "ats", "packed", "page_per_vq"):
+            if name in attributes:
+                raise unsupported(f"{name} driver option is only supported for virtio devices")
+
+
+def _check_chain(disk: Element) -> None:
+    here: Element | None = disk
+    while here is not None:
+        source = here.find("source")
+        if source is not None and source.attributes.get("protocol") == "sheepdog":
+            raise unsupported("'sheepdog' protocol is no longer supported by any hypervisor driver")
+        here = here.find("backingStore")
+
+
+def _check_source(disk: Element, name: str) -> None:
+    _check_chain(disk)
+    source, type_ = disk.find("source"), disk.attributes["type"]
+    if source is None:
+        return
+    if "fdgroup" in source.attributes:
+        raise unsupported(f"driver does not support FD passing for disk '{name}'")
+    if type_ == "nvme" and source.attributes["namespace"] == "0":
+        raise unsupported("NVMe namespace can't be zero")
+    policy = source.attributes.get("startupPolicy")
+    if policy is None:
+        return
+    if type_ in ("network", "nvme", "vhostuser", "vhostvdpa", "dir_"):
+        raise xml_error(f"disk startupPolicy '{policy}' is not allowed for disk of '{type_}' type")
+    if policy == "requisite" and disk.attributes["device"] not in ("cdrom", "floppy"):
+        raise xml_error("disk startupPolicy 'requisite' is allowed only for cdrom or floppy")
 
 
 def target(_shaper: Shaper, element: Element, parent: Element | None) -> None:
     """A disk's name at the machine, and the bus that it says."""
     assert parent is not None
     attributes, device = element.attributes, parent.attributes["device"]
-    name = attributes["dev"]
+    name = attributes.get("dev")
+    if name is None:
+        return
     if device == "floppy" and not name.startswith("fd"):
         raise internal(f"Invalid floppy device name: {name}")
     if device != "floppy" and name.startswith("fd"):
@@ -132,15 +186,15 @@ def chain(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
     source.attributes.pop("startupPolicy", None)
 
 
-def netsource(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
+def netsource(_shaper: Shaper, element: Element, parent: Element | None) -> None:
     """What a protocol's name must look like, and the ports that it has by itself."""
     attributes = element.attributes
     protocol, name = attributes["protocol"], attributes.get("name")
     if name is None and protocol not in ("nbd", "ssh"):
         raise xml_error("missing name for disk source")
-    if protocol == "iscsi" and name is not None and "/" not in name:
+    if protocol == "iscsi" and name is not None and "/" not in name and parent is not None and parent.name == "disk":
         attributes["name"] = f"{name}/0"
-    if protocol in ("gluster", "rbd_") and name is not None and "/" not in name:
+    if protocol in ("gluster", "rbd") and name is not None and "/" not in name:
         raise xml_error(f"can't split path '{name}' into pool name and image name")
     for inner in element.elements:
         if inner.name == "host" and protocol in _PORTS and "socket" not in inner.attributes:
@@ -154,6 +208,18 @@ def datastore(_shaper: Shaper, element: Element, _parent: Element | None) -> Non
         raise xml_error("missing disk data file store format")
     if element.find("source") is None:
         raise xml_error("missing disk data file store source")
+    element.child("source").attributes.pop("startupPolicy", None)
+
+
+def reservations(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
+    """Who keeps the reservations: libvirt's own helper, or one behind a socket."""
+    if element.attributes["managed"] == "no" and element.find("source") is None:
+        raise xml_error("missing connection type for <reservations/>")
+
+
+def unlessssh(_shaper: Shaper, _element: Element, parent: Element | None) -> bool:
+    """What only the protocols of the web can tune."""
+    return parent is not None and parent.attributes.get("protocol") in ("http", "https", "ftp", "ftps")
 
 
 def host(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
@@ -175,13 +241,35 @@ def controller(_shaper: Shaper, element: Element, _parent: Element | None) -> No
     attributes = element.attributes
     type_, model = attributes["type"], attributes.get("model")
     if model is not None and type_ in _CONTROLLER_MODELS and model not in _CONTROLLER_MODELS[type_].split("|"):
-        raise xml_error(f"Unknown model type '{model}'")
+        raise unsupported(f"Unknown model type '{model}'")
+    _check_controller(element, type_, model)
     for name, owner in (("ports", ("virtio-serial", "usb")), ("vectors", ("virtio-serial",))):
         if type_ not in owner:
             attributes.pop(name, None)
     for name in ("maxGrantFrames", "maxEventChannels"):
         if type_ != "xenbus":
             attributes.pop(name, None)
+
+
+def _check_controller(controller: Element, type_: str, model: str | None) -> None:
+    driver, target = controller.find("driver"), controller.find("target")
+    virtio_scsi = type_ == "scsi" and model in ("virtio-scsi", "virtio-transitional", "virtio-non-transitional")
+    if driver is not None and not virtio_scsi:
+        if "iothread" in driver.attributes:
+            raise xml_error("'iothread' attribute only supported for virtio scsi controllers")
+        if driver.find("iothreads") is not None:
+            raise unsupported("iothreads are supported only by 'virtio-scsi' controllers")
+    master = controller.find("master")
+    if master is not None and type_ == "usb" and model is None:
+        raise VirtError.of(ErrorCode.XML_DETAIL, "No master USB controller specified", domain=ErrorDomain.DOMAIN)
+    if target is not None and target.find("node") is not None and controller.attributes.get("index", "0") == "0":
+        raise unsupported("The PCI controller with index=0 can't be associated with a NUMA node")
+    if target is not None and type_ == "pci":
+        for name, low, high in (("index", 0, 30), ("chassisNr", 1, 255), ("chassis", 0, 255), ("busNr", 1, 254)):
+            value = int(target.attributes.get(name, low))
+            if not low <= value <= high:
+                what = "target index" if name == "index" else name
+                raise unsupported(f"PCI controller {what} '{value}' out of range - must be {low}-{high}")
 
 
 def filesystem(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
@@ -194,6 +282,8 @@ def filesystem(_shaper: Shaper, element: Element, _parent: Element | None) -> No
         element.remove("binary")
     order = ("type", "accessmode", "model", "multidevs", "fmode", "dmode")
     element.attributes = {name: attributes[name] for name in order if name in attributes}
+    if element.find("boot") is not None and (driver is None or driver.attributes.get("type") != "virtiofs"):
+        raise unsupported("boot order is only supported for virtiofs")
     if element.find("source") is None and attributes["type"] != "ram":
         raise VirtError.of(ErrorCode.NO_SOURCE, "filesystem", domain=ErrorDomain.DOMAIN)
 
@@ -220,5 +310,18 @@ def iotune(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
 
 MEANINGS: dict[str, Hook] = {
     hook.__name__: hook
-    for hook in (disk, target, chain, datastore, netsource, host, controller, filesystem, usage, iotune)
-}
+    for hook in (
+        disk,
+        target,
+        chain,
+        datastore,
+        reservations,
+        unlessssh,
+        netsource,
+        host,
+        controller,
+        filesystem,
+        usage,
+        iotune,
+    )
+}  # fmt: skip

@@ -34,7 +34,7 @@ CHARACTERS = """
   log file! append:onoff
 
 &charlabel
-  seclabel* model relabel:yesno
+  seclabel* model relabel:yesno -labelskip @label
     label #
 
 &character type:chartype=pty -tty
@@ -55,13 +55,14 @@ CHARACTERS = """
 &console
   console* type:chartype=pty -tty @character
     &char
-    target type:consoletarget port @port
+    target type port @consoleport
+      model @gone
     &device
 
 &channel
   channel* &character @channel
     &char
-    target/.type=virtio,xen type name state
+    target/.type=virtio,xen type name -state
     target/.type=guestfwd type address port @guestfwd
     &device
 
@@ -70,6 +71,7 @@ CHARACTERS = """
     certificate* #
     database #
     &char
+    target @gone
     &device
 
 &redirdev
@@ -97,7 +99,7 @@ CHARACTERS = """
     backend/.type=passthrough type:passthrough|emulator|external!
       device? path
     backend/.type=emulator type:passthrough|emulator|external! version:~default|1.2|2.0 persistent_state:yes|~no \
-        debug:u
+        debug:nz
       encryption secret:uuid!
       source type:file|dir! path!
       active_pcr_banks?

@@ -33,14 +33,14 @@ COMMON = """
   address/.type= type:pci|drive|virtio-serial|ccid|usb|spapr-vio|ccw|virtio-mmio|isa|dimm|unassigned!
 
 &rom
-  rom? enabled:yesno bar:onoff file
+  rom? enabled:yesno bar:onoff file @rom
 
 &label
-  seclabel* model relabel:yesno labelskip:yesno
+  seclabel* model relabel:yesno -labelskip @label
     label #
 
 &reconnect
-  reconnect? enabled:yesno timeout:u
+  reconnect? enabled:yesno timeout:u -delay
 
 &auth
   auth username!
@@ -49,8 +49,10 @@ COMMON = """
 &encryption
   encryption format:default|qcow|luks|luks2|luks-any! engine:qemu|librbd
     secret* type:passphrase! uuid:uuid usage
-    cipher name! size:u! mode hash
-    ivgen name! hash
+    cipher/format=luks,luks2 name! size:u! mode hash
+    cipher/format= @gone
+    ivgen/format=luks,luks2 name! hash
+    ivgen/format= @gone
 
 &inside
   privateData @gone
@@ -59,7 +61,7 @@ COMMON = """
   &label
   &auth
   &encryption
-  reservations managed:yesno!
+  reservations managed:yesno! @reservations
     source/.type=unix type! path mode
   dataStore type! @datastore
     format type!
@@ -81,9 +83,9 @@ COMMON = """
     ssl? verify:yesno
     cookies?
       cookie* name! #
-    readahead? size:u
-    timeout? seconds:u
-    reconnect? delay:u
+    readahead? size:u @unlessssh
+    timeout? seconds:u @unlessssh
+    reconnect? delay:u -enabled -timeout
     identity? user group username keyfile agentsock
     knownHosts? path
     &inside
@@ -93,7 +95,7 @@ COMMON = """
     address domain:x4=0x0000 bus:x2=0x00 slot:x2=0x00 function:x1=0x0 -multifunction -type
     &inside
   source/type=vhostuser type:unix! path! startupPolicy:startup index:index
-    reconnect? enabled:yesno timeout:u
+    reconnect? enabled:yesno timeout:u -delay
     &inside
   source/type=vhostvdpa dev startupPolicy:startup index:index
     &inside

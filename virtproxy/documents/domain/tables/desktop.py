@@ -30,7 +30,7 @@ DESKTOP = """
   graphics*/.type=spice type! port:port tlsPort:port autoport listen keymap defaultMode:any|secure|insecure \
       username &secret @graphics
     &listens
-    channel* name:main|display|inputs|cursor|playback|record|smartcard|usbredir! mode:any|secure|insecure!
+    channel* name:main|display|inputs|cursor|playback|record|smartcard|usbredir! mode:any|secure|insecure! @spicechannel
     image? compression:auto_glz|auto_lz|quic|glz|lz|off
     jpeg? compression:auto|never|always
     zlib? compression:auto|never|always

@@ -18,7 +18,7 @@ domain type! -id
   title? #
   description? #
   metadata? ...
-  maxMemory slots:u! unit #mem @scale::KiB:KiB
+  maxMemory slots:u unit #mem @scale::KiB:KiB
   memory dumpCore:onoff unit #mem @scale::KiB:KiB
   currentMemory unit #mem @scale::KiB:KiB
   blkiotune?
@@ -96,6 +96,7 @@ domain type! -id
       entry* #
   sysinfo*/.type=fwcfg type:smbios|fwcfg!
     entry* name! file #
+  sysinfo*/.type= type:smbios|fwcfg!
   bootloader? #
   bootloader_args? #
   os firmware:efi|bios @os
@@ -280,6 +281,7 @@ domain type! -id
     idAuth # @length:4096
     hostData # @length:32
   launchSecurity/.type=s390-pv type:sev|sev-snp|s390-pv!
+  launchSecurity/.type= type:sev|sev-snp|s390-pv!
 
 &sev
   cbitpos #u

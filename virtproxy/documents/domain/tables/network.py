@@ -8,15 +8,14 @@ from __future__ import annotations
 
 NETWORK = """
 &addresses
-  ip* address! family prefix:u peer
+  ip* address! family prefix:u peer @ip
   route* family address netmask prefix:u gateway! metric:u
 
 &hostpci
-  address/.type=usb type! bus:u device:u
-  address type:pci|usb domain:x4=0x0000 bus:x2=0x00 slot:x2=0x00 function:x1=0x0 -multifunction
+  address type:pci|usb domain:x4 bus slot:x2 function:x1 device:u -multifunction @netaddress
 
 &bandwidth
-  bandwidth?
+  bandwidth? classID @bandwidth
     inbound? average:u peak:u burst:u floor:u
     outbound? average:u peak:u burst:u
 
@@ -33,21 +32,21 @@ NETWORK = """
   &bandwidth
   port? isolated:yesno
   &addresses
+  portForward* proto:tcp|udp! address dev
+    range* start:u end:u to:u exclude:yesno
   script? path!
   downscript? path!
   backenddomain name!
   target? dev managed:yesno
   guest? dev actual
   model? type
-  driver? name:~default|vhost|qemu txmode:iothread|timer ioeventfd:onoff event_idx:onoff queues:positive \
+  driver? name model txmode:iothread|timer ioeventfd:onoff event_idx:onoff queues:positive \
       rx_queue_size:u tx_queue_size:u rss:onoff rss_hash_report:onoff &virtio
     host? csum:onoff gso:onoff tso4:onoff tso6:onoff ecn:onoff ufo:onoff mrg_rxbuf:onoff
     guest? csum:onoff tso4:onoff tso6:onoff ecn:onoff ufo:onoff
   backend? type:~default|passt|vhost tap vhost logFile hostname fqdn
   filterref filter!
     parameter* name! value!
-  portForward* proto:tcp|udp! address dev
-    range* start:u end:u to:u exclude:yesno
   tune?
     sndbuf #u
   teaming? type:persistent|transient! persistent
@@ -77,7 +76,7 @@ NETWORK = """
     local address port:i
   source/type=internal name!
   source/type=direct dev! mode:vepa|private|bridge|passthrough
-  source/type=hostdev
+  source/type=hostdev -missing
     vendor id:x4!
     product id:x4!
     &hostpci
@@ -102,8 +101,8 @@ NETWORK = """
       product id:x4!
       address bus:u device:u type:usb|pci port
     source/type=scsi protocol:adapter|iscsi name startupPolicy:startup
-      host* name port
-      adapter name
+      host* name port @scsihost
+      adapter name -type -managed -parent -parent_wwnn -parent_wwpn -parent_fabric_wwn -wwnn -wwpn
       address bus:u target:u unit:u
       initiator?
         iqn name!

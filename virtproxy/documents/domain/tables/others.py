@@ -23,37 +23,49 @@ OTHERS = """
     &device
 
 &panic
-  panic* model:~default|isa|pseries|hyperv|s390|pvpanic
+  panic*? model:~default|isa|pseries|hyperv|s390|pvpanic
     &device
 
 &shmem
   shmem* name! role:peer|master @shmem
     model? type:ivshmem|ivshmem-plain|ivshmem-doorbell
-    size unit #mem @scale::MiB:M
+    size unit #mem @megabytes
     server? path
     msi vectors:u ioeventfd:onoff
     &device
 
 &memory
   memory* model:dimm|nvdimm|virtio-pmem|virtio-mem|sgx-epc! access:shared|private discard:yesno @memory
-    uuid #uuid
-    source?
-      path #
+    uuid/model=nvdimm,virtio-pmem #uuid
+    uuid/model= @gone
+    source?/model=dimm,virtio-mem,sgx-epc
       nodemask #cpuset
       pagesize unit #mem @scale::KiB:KiB
+    source?/model=nvdimm,virtio-pmem
+      path #
       alignsize unit #mem @scale::KiB:KiB
       pmem
-    target dynamicMemslots:yesno
-      size unit #mem @scale::KiB:KiB
-      node #u
+    target/model=dimm,sgx-epc
+      &size
+    target/model=virtio-pmem
+      &size
+      address base:x!
+    target/model=nvdimm
+      &size
       label?
         size unit #mem @scale::KiB:KiB
+      readonly
+    target/model=virtio-mem dynamicMemslots:yesno
+      &size
       block unit #mem @scale::KiB:KiB
       requested unit #mem @scale::KiB:KiB
-      current unit #mem @scale::KiB:KiB
-      readonly
-      address/ base:x!
+      current @gone
+      address base:x!
     &device
+
+&size
+  size unit #mem @scale::KiB:KiB
+  node #u
 
 &crypto
   crypto* model:virtio! type:qemu!
@@ -63,13 +75,13 @@ OTHERS = """
 
 &iommu
   iommu model:intel|smmuv3|virtio! @iommu
-    driver? intremap:onoff caching_mode:onoff eim:onoff iotlb:onoff aw_bits:u dma_translation:onoff
+    driver? intremap:onoff caching_mode:onoff eim:onoff iotlb:onoff aw_bits:nz dma_translation:onoff
     &device
 
 &vsock
-  vsock model:virtiomodel @vsock
+  vsock* model:virtiomodel @vsock
     cid auto:yesno address:u
-    driver? &virtio
+    driver? &virtio @virtio
     &device
 
 &pstore

@@ -34,11 +34,12 @@ STORAGE = """
     max_size unit #mem @scale::bytes:bytes
 
 &chain
-  backingStore type index:index @chain
+  backingStore/.type=file,block,dir,network,volume,nvme,vhostuser,vhostvdpa type index:index @chain
     format type!
       &cache
     &source
     &chain
+  backingStore/.type= type:sourcetype index:index
 
 &disk
   disk* type:sourcetype=file device:disk|cdrom|floppy|lun=disk model:virtiomodel rawio:yesno \
@@ -60,7 +61,7 @@ STORAGE = """
     backenddomain name!
     geometry cyls:u! heads:u! secs:u! trans:none|auto|lba
     blockio? logical_block_size:u physical_block_size:u discard_granularity:u
-    target dev! bus tray:~closed|open removable:onoff rotation_rate:positive @target
+    target dev bus tray:~closed|open removable:onoff rotation_rate:positive @target
     iotune? @iotune
       &iotune
     throttlefilters?
@@ -79,14 +80,14 @@ STORAGE = """
 &controller
   controller* type:controllertype! index:U model ports:u vectors:u maxGrantFrames:u maxEventChannels:u @controller
     serial #
-    driver? iothread:positive queues:u cmd_per_lun:u max_sectors:u ioeventfd:onoff &virtio
+    driver? iothread:nz queues:u cmd_per_lun:u max_sectors:u ioeventfd:onoff &virtio
       iothreads?
         iothread* id:positive!
           queue* id:u!
     alias name @alias
     acpi? index:u
     model? name
-    target? chassisNr:u chassis:u port:x busNr:u index:u hotplug:onoff memReserve:u
+    target? chassisNr:U chassis:U port:x busNr:U index:U hotplug:onoff memReserve:u
       node #u
     pcihole64 unit #mem @scale::KiB:KiB
     master startport:u!
@@ -120,6 +121,7 @@ STORAGE = """
       gid* start:u! target:u! count:u!
     target dir
     readonly
+    &bootable
     &device
     space_hard_limit unit #mem @scale::bytes:bytes
     space_soft_limit unit #mem @scale::bytes:bytes
