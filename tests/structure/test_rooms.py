@@ -34,7 +34,8 @@ ALLOWED = {
     "driver": {"wire", "protocol", "rpc", "auth", "access", "routing", "documents"},
     "drivers": {"wire", "protocol", "driver", "documents"},
     "daemon": {"wire", "protocol", "rpc", "auth", "access", "routing", "documents", "driver", "drivers"},
-    "cli": {"wire", "protocol", "rpc", "client", "auth", "access", "routing", "driver", "daemon"},
+    "testing": set(),
+    "cli": {"testing", "wire", "protocol", "rpc", "client", "auth", "access", "routing", "driver", "daemon"},
     "plugins": {"daemon", "cli"},
 }
 # errors and identity are what rooms exchange: any room above protocol may know them; toml reads people's files.

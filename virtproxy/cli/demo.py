@@ -11,16 +11,17 @@ import json
 import shlex
 import signal
 import subprocess
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import NoReturn
 
 from virtproxy.cli.certificates import create_authority, issue_client, issue_server
-from virtproxy.cli.demo_daemon import last_words, running_daemon
-from virtproxy.cli.demo_place import HOST, Place, make_place
+from virtproxy.cli.demo_place import Place, make_place
 from virtproxy.cli.demo_talk import talk_with_library
 from virtproxy.cli.demo_virsh import Spoken, talk_with_virsh
 from virtproxy.cli.output import CommandError, Narrator
+from virtproxy.testing.daemon import HOST, StartFailed, last_words, running_daemon
 
 DEFAULT_PORT = 16514
 EXAMPLES = """\
@@ -51,7 +52,8 @@ def run(options: argparse.Namespace) -> int:
     tell = Narrator(quiet=options.json)
     with ExitStack() as stack:
         place = stack.enter_context(make_place(options.dir, options.port))
-        process = stack.enter_context(running_daemon(_furnish(place, tell)))
+        _furnish(place, tell)
+        process = stack.enter_context(_started(place))
         tell.done(f"virtproxyd runs (process {process.pid})")
         spoken = _demonstrate(place, tell)
         if options.json:
@@ -76,7 +78,16 @@ def _interrupt(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _furnish(place: Place, tell: Narrator) -> Place:
+@contextmanager
+def _started(place: Place) -> Iterator[subprocess.Popen[bytes]]:
+    try:
+        with running_daemon(place.config, place.log, (place.socket,), (place.port,)) as process:
+            yield process
+    except StartFailed as error:
+        raise CommandError(str(error)) from error
+
+
+def _furnish(place: Place, tell: Narrator) -> None:
     tell.heading("A virtproxyd with the test driver")
     try:
         create_authority(place.pki)
@@ -87,7 +98,6 @@ def _furnish(place: Place, tell: Narrator) -> Place:
         raise CommandError(f"cannot write '{error.filename}': {error.strerror}") from error
     tell.done(f"a fresh CA with a server and a client certificate in {place.pki}")
     tell.done(f"configuration in {place.config}")
-    return place
 
 
 def _demonstrate(place: Place, tell: Narrator) -> list[Spoken]:

@@ -7,20 +7,15 @@ demo calls it. It must write nowhere else, and not into a directory that holds s
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from virtproxy.cli.output import CommandError
-
-HOST = "127.0.0.1"
-# Of a UNIX socket's path, in bytes (Linux unix(7): sun_path is 108 with its final zero).
-_SOCKET_PATH_MAX = 107
+from virtproxy.testing.daemon import HOST, StartFailed, fits_a_socket, free_port
 
 CONFIG = """\
 # Written by "virtproxy demo".
@@ -86,8 +81,8 @@ def make_place(directory: str | None, port: int) -> Iterator[Place]:
         raise CommandError(f"cannot use a directory for the demonstration: {error.filename or ''}: {error.strerror}"
                            .replace(" : ", " ")) from error  # fmt: skip
     try:
-        place = Place(path, _free_port(port))
-        if len(os.fsencode(place.socket)) > _SOCKET_PATH_MAX:
+        place = Place(path, _port(port))
+        if not fits_a_socket(place.socket):
             raise CommandError(f"'{path}' is too long for a UNIX socket in it: choose a shorter --dir")
         yield place
     finally:
@@ -104,23 +99,8 @@ def _given(path: Path) -> Path:
     return path.resolve()
 
 
-def _free_port(port: int) -> int:
-    with socket.socket() as listener, socket.socket() as caller:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((HOST, port))
-            listener.listen()
-            # A loopback interface that is down lets one listen all the same, but never be reached.
-            caller.connect(listener.getsockname())
-        except OSError as error:
-            raise CommandError(_why_no_port(port, error)) from error
-        number: int = listener.getsockname()[1]
-        return number
-
-
-def _why_no_port(port: int, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"port {port} of {HOST} is taken: end what listens there, or choose another with --port (0: a free one)"
-    if error.errno in (errno.EADDRNOTAVAIL, errno.ENETUNREACH):
-        return f"{HOST} cannot be reached: the loopback interface is down (ip link set lo up)"
-    return f"cannot listen on port {port} of {HOST}: {error.strerror}"
+def _port(port: int) -> int:
+    try:
+        return free_port(port)
+    except StartFailed as error:
+        raise CommandError(str(error)) from error

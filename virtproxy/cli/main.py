@@ -24,6 +24,7 @@ SUBCOMMANDS = {
     "audit": "verify and read the audit log",
     "demo": "start virtproxyd with the test driver and talk to it",
     "doctor": "look at this host's sockets, units, settings, certificates and daemons",
+    "fake": "run a command against a made-up libvirt host, for the tests of tools",
     "install": "lay down units, configuration, polkit and SASL files, and remove them",
     "mode": "say whether monolithic or modular daemons are in use, and switch",
     "policy": "check a policy, and ask it who may do what",
@@ -36,6 +37,7 @@ EXAMPLES = """\
 examples:
   virtproxy demo                     show it at work, stay up until Ctrl-C
   virtproxy demo --once --port 0     the same on a free port, and end
+  virtproxy fake -- pytest           run tests of a tool against a made-up host
   virtproxy doctor                   what is wrong on this host, and what mends it
   virtproxy install --dry-run        what it takes to run virtproxyd under systemd
   virtproxy user add joe             let joe log in by a password

@@ -149,6 +149,7 @@ async def names(client: DriverHarness) -> set[str]:
 
 
 @pytest_twisted.ensureDeferred
+@pytest_twisted.ensureDeferred
 async def test_each_client_has_its_own_host(tmp_path: Path) -> None:
     (path,) = written(tmp_path, {"two": f"<node>{one('a')}{one('b')}</node>"})
     driver = TestDriver()
@@ -173,6 +174,7 @@ async def test_each_client_has_its_own_host(tmp_path: Path) -> None:
     ],
 )
 @pytest_twisted.ensureDeferred
+@pytest_twisted.ensureDeferred
 async def test_nobody_else_makes_the_daemon_read_a_file(who: Identity, tmp_path: Path) -> None:
     (path,) = written(tmp_path, {"two": f"<node>{one('a')}</node>"})
     for named in (path, tmp_path / "none"):
@@ -181,6 +183,7 @@ async def test_nobody_else_makes_the_daemon_read_a_file(who: Identity, tmp_path:
         assert refused.value.code == ErrorCode.ACCESS_DENIED
 
 
+@pytest_twisted.ensureDeferred
 @pytest_twisted.ensureDeferred
 async def test_only_plain_files_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+import pytest_twisted
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -78,6 +79,7 @@ async def states(client: DriverHarness) -> dict[str, int]:
     return found
 
 
+@pytest_twisted.ensureDeferred
 async def test_guests_come_from_a_template_in_the_mix_that_is_asked_for(tmp_path: Path) -> None:
     _, client = await client_of(place(tmp_path, GUESTS))
     found = await states(client)
@@ -92,12 +94,14 @@ async def test_guests_come_from_a_template_in_the_mix_that_is_asked_for(tmp_path
     assert auto.autostart == 1
 
 
+@pytest_twisted.ensureDeferred
 async def test_the_same_seed_makes_the_same_host(tmp_path: Path) -> None:
     first = read_scenario(str(tmp_path / "x"), lambda path: GUESTS)
     assert first == read_scenario(str(tmp_path / "x"), lambda path: GUESTS)
     assert first.plan != read_scenario(str(tmp_path / "x"), lambda path: GUESTS.replace("seed = 3", "seed = 4")).plan
 
 
+@pytest_twisted.ensureDeferred
 async def test_the_usual_host_is_the_base_unless_another_is_named(tmp_path: Path) -> None:
     (tmp_path / "t.xml").write_text(
         "<domain type='test'><name>{name}</name><uuid>{uuid}</uuid><memory>{n}</memory>"
@@ -113,6 +117,7 @@ async def test_the_usual_host_is_the_base_unless_another_is_named(tmp_path: Path
     assert set(await domains(client)) == {"n", "of-file-1", "of-file-2"}
 
 
+@pytest_twisted.ensureDeferred
 async def test_a_host_of_a_scenario_stays_as_it_is_left_and_is_there_again_after_a_restart(tmp_path: Path) -> None:
     where = place(tmp_path, GUESTS, test_state=str(tmp_path / "state.xml"))
     driver, client = await client_of(where)
@@ -171,12 +176,14 @@ async def outcomes(client: DriverHarness, count: int) -> str:
         ("times = 1", "E......."),
     ],
 )
+@pytest_twisted.ensureDeferred
 async def test_when_a_fault_strikes(when: str, struck: str, tmp_path: Path) -> None:
     text = fault(f'calls = "virNode*"\nerror = "OPERATION_FAILED"\n{when}')
     _, client = await client_of(place(tmp_path, text))
     assert await outcomes(client, 8) == struck
 
 
+@pytest_twisted.ensureDeferred
 async def test_chance_is_the_seeds(tmp_path: Path) -> None:
     text = "[host]\nseed = {}\n" + fault('calls = "NODE_GET_INFO"\nerror = 9\nchance = 0.3').replace("{", "{{")
     seen = []
@@ -187,6 +194,7 @@ async def test_chance_is_the_seeds(tmp_path: Path) -> None:
     assert 30 < seen[0].count("E") < 90
 
 
+@pytest_twisted.ensureDeferred
 async def test_a_fault_may_be_about_one_object_only(tmp_path: Path) -> None:
     rows = 'calls = "virDomainSuspend"\nobject = "web-00*"\nerror = "AGENT_UNRESPONSIVE"\nmessage = "no answer"'
     _, client = await client_of(place(tmp_path, GUESTS.replace("{ running = 6,", "{ running = 99,") + fault(rows)))
@@ -197,6 +205,7 @@ async def test_a_fault_may_be_about_one_object_only(tmp_path: Path) -> None:
     await client.call(remote.DOMAIN_SUSPEND, remote.DomainSuspendArgs(dom=found["web-012"]))
 
 
+@pytest_twisted.ensureDeferred
 async def test_a_slow_call_is_answered_later_and_one_that_hangs_never(tmp_path: Path) -> None:
     text = fault('calls = "virNodeGetInfo"\ndelay = 2|calls = "virConnectGetHostname"\nhang = true')
     driver, client = await client_of(place(tmp_path, text))
@@ -213,6 +222,7 @@ async def test_a_slow_call_is_answered_later_and_one_that_hangs_never(tmp_path: 
     assert not clock.getDelayedCalls()
 
 
+@pytest_twisted.ensureDeferred
 async def test_a_fault_may_hang_up(tmp_path: Path) -> None:
     _, client = await client_of(place(tmp_path, fault('calls = "virNodeGetInfo"\ndisconnect = true\nnth = 2')))
     assert await outcomes(client, 1) == "."
@@ -220,6 +230,7 @@ async def test_a_fault_may_hang_up(tmp_path: Path) -> None:
         await client.call(remote.NODE_GET_INFO, None)
 
 
+@pytest_twisted.ensureDeferred
 async def test_opening_may_fail(tmp_path: Path) -> None:
     driver, _ = await client_of(place(tmp_path, fault('calls = "virConnectOpen"\nerror = "NO_CONNECT"\nnth = 1')))
     who = DriverHarness(driver).backend.identity
