@@ -170,6 +170,11 @@ def test_what_starts_by_itself_is_started_once_after_the_host(place: Place, tmp_
     assert (tmp_path / "run" / "storage" / "autostarted").exists()
 
 
+def test_a_users_own_status_files_are_one_level_deeper(tmp_path: Path) -> None:
+    place = Place.under(tmp_path, mode="session")
+    assert StatusFiles(place, place.run_of("storage")).path("a") == str(tmp_path / "run" / "storage" / "run" / "a.xml")
+
+
 def test_a_driver_is_there_once_a_host(place: Place, tmp_path: Path) -> None:
     instance = Instance(place, "storage")
     instance.acquire()

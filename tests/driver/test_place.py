@@ -106,3 +106,22 @@ def test_a_driver_is_not_busy_by_itself() -> None:
     assert driver.busy() == 0
     for work in (driver.stop(), driver.reload()):
         result_of(work)
+
+
+class FilingDriver(ToyDriver):
+    """Keeps files."""
+
+    run_directory = "toys"
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self.place = place
+
+
+def test_a_driver_that_keeps_files_is_started_once_a_host(tmp_path: Path) -> None:
+    place = Place.under(tmp_path)
+    first, second = FilingDriver(place), FilingDriver(place)
+    result_of(first.ready())
+    assert (tmp_path / "run" / "toys" / "driver.pid").exists()
+    with pytest.raises(VirtError, match="another daemon"):
+        result_of(second.ready())

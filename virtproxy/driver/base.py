@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from virtproxy.driver.call import Call
 from virtproxy.driver.changes import Changes
 from virtproxy.driver.events import EventClass, Subscribers
+from virtproxy.driver.instance import Instance
 from virtproxy.driver.place import NOWHERE, Place
 from virtproxy.errors import no_connect
 from virtproxy.identity import Identity
@@ -65,6 +66,8 @@ class Driver:
     error_domain: ClassVar[ErrorDomain] = ErrorDomain.NONE
     event_classes: ClassVar[frozenset[EventClass]] = frozenset()
     features: ClassVar[frozenset[int]] = frozenset()
+    # Its directory below the place's `run`, if it keeps files: then it is there once a host; see `instance`.
+    run_directory: ClassVar[str | None] = None
     methods: ClassVar[dict[Key, str]] = {}
 
     def __init_subclass__(cls, **rest: object) -> None:
@@ -75,6 +78,7 @@ class Driver:
         self.place = NOWHERE if place is None else place
         self.subscribers = Subscribers()
         self.changes = Changes()
+        self._instance: Instance | None = None
         self._is_ready = False
         self._awaiting: list[Deferred[None]] = []
 
@@ -101,8 +105,15 @@ class Driver:
         waiting: Deferred[None] = Deferred()
         self._awaiting.append(waiting)
         if len(self._awaiting) == 1:
-            Deferred.fromCoroutine(self.start()).addBoth(self._started)
+            Deferred.fromCoroutine(self._start()).addBoth(self._started)
         await waiting
+
+    async def _start(self) -> None:
+        if self.run_directory is not None and self._instance is None:
+            instance = Instance(self.place, self.run_directory)
+            await self.place.blocking(instance.acquire)
+            self._instance = instance
+        await self.start()
 
     def _started(self, result: Any) -> None:
         self._is_ready = not isinstance(result, Failure)

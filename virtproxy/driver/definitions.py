@@ -182,7 +182,7 @@ class Definitions:
 
 
 class StatusFiles(Definitions):
-    """What runs, written while it does, in a directory below the place's `run`: a daemon that starts attaches to it."""
+    """What runs, written while it does: a daemon that starts attaches to it. Below `run`: `place.run_of("storage")`."""
 
     def __init__(self, place: Place, directory: str, *, edit: str | None = None) -> None:
         super().__init__(place, directory, edit=edit)
@@ -194,7 +194,7 @@ async def should_autostart(place: Place, directory: str) -> bool:
 
     As libvirt does it, the file `autostarted` in the driver's directory below `run` says that it has been done.
     """
-    path = os.path.join(place.run, directory, "autostarted")
+    path = os.path.join(place.run_of(directory), "autostarted")
 
     def first() -> bool:
         make_directory(os.path.dirname(path), 0o755)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """One driver of a kind a host: the lock that libvirt's daemons and these share.
 
-A driver that keeps files holds it from `start` to `stop`. Without it a monolithic and a modular daemon, libvirt's or
-these, would change the same files without knowing of each other.
+A driver that names its `run_directory` holds it from before its start to the end of the process. Without it a
+monolithic and a modular daemon, libvirt's or these, would change the same files without knowing of each other.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Instance:
     """The file `driver.pid` in a driver's directory below `run`, locked as long as this is held."""
 
     def __init__(self, place: Place, directory: str) -> None:
-        self.path = os.path.join(place.run, directory, "driver.pid")
+        self.path = os.path.join(place.run_of(directory), "driver.pid")
         self._fd = -1
 
     def acquire(self) -> None:

@@ -67,6 +67,10 @@ class Place:
         names = ("config", "state", "run", "cache", "log")
         return cls(**{"mode": "system", **{name: os.path.join(top, name) for name in names}, **rest})
 
+    def run_of(self, driver: str) -> str:
+        """The directory below `run` of a driver ("storage"); a user's own has one more level, as libvirt has it."""
+        return os.path.join(self.run, driver, *(() if self.mode == "system" else ("run",)))
+
     @property
     def clock(self) -> Clock:
         """What timers run on; RuntimeError where there is no reactor."""
