@@ -192,6 +192,8 @@ def test_it_starts_again_with_all_but_ephemeral_secrets(client: Client, start: S
     kept, gone = client.define(document(usage="c")), client.define(document(OTHER, attributes="ephemeral='yes'"))
     client.set_value(kept, b"value")
     client.set_value(gone, b"lost")
+    assert client.backend.driver.busy() == 1
     again = start()
+    assert again.backend.driver.busy() == 0
     assert again.uuids() == [UUID.replace("-", "")]
     assert again.value(kept) == b"value"

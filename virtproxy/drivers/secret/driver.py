@@ -67,6 +67,10 @@ class SecretDriver(Driver):
         async with self._changes:
             pass
 
+    def busy(self) -> int:
+        """How many secrets would be lost if the daemon ended because it is idle: the ephemeral ones."""
+        return sum(secret.document.ephemeral for secret in self.secrets)
+
     # Finding
 
     @implements(remote.CONNECT_NUM_OF_SECRETS)
