@@ -43,8 +43,10 @@ def wait(condition: Callable[[], bool], what: str, seconds: float = SECONDS) -> 
 
 
 @contextlib.contextmanager
-def service(*command: str | Path, log: Path, ready: Callable[[], bool]) -> Iterator[subprocess.Popen[bytes]]:
-    """A program that runs as long as the block, once it is ready."""
+def service(
+    *command: str | Path, log: Path, ready: Callable[[], bool], kill: bool = False
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that runs as long as the block, once it is ready; then it is told to end, or killed."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output
@@ -54,7 +56,7 @@ def service(*command: str | Path, log: Path, ready: Callable[[], bool]) -> Itera
         assert process.poll() is None, log.read_text()
         yield process
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
         try:
             process.wait(30)
         except subprocess.TimeoutExpired:
