@@ -10,6 +10,8 @@ from __future__ import annotations
 PARSER = "the text is the XML parser's own, and ours is another parser"
 POLLING = "the C driver fails without a reason for an I/O thread that was defined, and knows only those added later"
 EMPTY = "an element without anything in it is written shorter"
+STARTED = "the C driver says that it has started the domain, and has not"
+SECRET = "the C driver shows the passwords in a saved image to those who may not see them elsewhere"
 TWICE = "the C driver takes one device of the host twice"
 CPU_MODELS = "there are no CPU models yet"
 
@@ -34,6 +36,10 @@ CALLS = {
     'start and stop: conn.baselineCPU(["<cpu/>"], 0)': CPU_MODELS,
     "devices: x.attachDeviceFlags(HOSTDEV, 1)": TWICE,
     "devices: x.XMLDesc()'": TWICE,
+    "reverting to a stopped moment: dom.state()": STARTED,
+    "reverting to a stopped moment: dom.state()'": STARTED,
+    "reverting to a stopped moment: reverting to a stopped moment events": STARTED,
+    'passwords in documents: conn.saveImageGetXMLDesc("<tmp>/x", 0)': SECRET,
     "devices: x.attachDeviceFlags(MDEV, 1)": "the C driver has no word for the type",
 }
 

@@ -44,8 +44,8 @@ class Reports(TestHost):
         guest = self.subject(call, args.dom)
         inactive = guest.inactive_document
         if args.flags & XML_INACTIVE or guest.live is None:
-            return remote.DomainGetXmlDescRet(xml=(inactive or guest.document).format())
-        return remote.DomainGetXmlDescRet(xml=guest.live.format(guest.id))
+            return remote.DomainGetXmlDescRet(xml=(inactive or guest.document).format(flags=args.flags))
+        return remote.DomainGetXmlDescRet(xml=guest.live.format(guest.id, args.flags))
 
     @implements(remote.DOMAIN_GET_OS_TYPE)
     async def os_type(self, call: Call, args: remote.DomainGetOsTypeArgs) -> remote.DomainGetOsTypeRet:

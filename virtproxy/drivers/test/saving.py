@@ -66,7 +66,7 @@ class Saving(Runs):
         call.check_flags(args.flags, SECURE)
         document = self._image(args.file)
         call.authorize(document)
-        return remote.DomainSaveImageGetXmlDescRet(xml=document.format())
+        return remote.DomainSaveImageGetXmlDescRet(xml=document.format(flags=args.flags))
 
     @implements(remote.DOMAIN_SAVE_IMAGE_DEFINE_XML)
     async def define_image(self, call: Call, args: remote.DomainSaveImageDefineXmlArgs) -> None:
