@@ -105,10 +105,10 @@ class Driver:
         waiting: Deferred[None] = Deferred()
         self._awaiting.append(waiting)
         if len(self._awaiting) == 1:
-            Deferred.fromCoroutine(self._start()).addBoth(self._started)
+            Deferred.fromCoroutine(self._first_start()).addBoth(self._started)
         await waiting
 
-    async def _start(self) -> None:
+    async def _first_start(self) -> None:
         if self.run_directory is not None and self._instance is None:
             instance = Instance(self.place, self.run_directory)
             await self.place.blocking(instance.acquire)
