@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import libvirt
 
 
-def tried(work):
+def tried(work: Callable[[], Any]) -> Any:
     """What a call returns, or its error in full."""
     try:
         return work()
@@ -21,7 +23,7 @@ def tried(work):
         return ["error", *error.err]
 
 
-def domain(dom):
+def domain(dom: Any) -> dict[str, Any]:
     """Everything that a file may say of a domain."""
     snapshots = {snap.getName(): [snap.isCurrent(), snap.getXMLDesc()] for snap in tried(dom.listAllSnapshots)}
     return {
@@ -33,7 +35,7 @@ def domain(dom):
     }
 
 
-def host(conn):
+def host(conn: Any) -> dict[str, Any]:
     """Everything that a file may say of a host."""
     return {
         "uri": conn.getURI().partition("?")[0].replace("+unix", ""),
@@ -48,13 +50,13 @@ def host(conn):
     }
 
 
-def storage(pool):
+def storage(pool: Any) -> dict[str, Any]:
     """A pool and its volumes."""
     volumes = {vol.name(): [vol.XMLDesc(), vol.key(), vol.path(), vol.info()] for vol in pool.listAllVolumes()}
     return {"xml": pool.XMLDesc(), "info": pool.info(), "persistent": pool.isPersistent(), "volumes": volumes}
 
 
-def found(uri):
+def found(uri: str) -> Any:
     """The host at a URI."""
     conn = tried(lambda: libvirt.open(uri))
     return conn if isinstance(conn, list) else host(conn)

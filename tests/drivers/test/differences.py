@@ -11,7 +11,7 @@ PARSER = "the text is the XML parser's own, and ours is another parser"
 POLLING = "the C driver fails without a reason for an I/O thread that was defined, and knows only those added later"
 EMPTY = "an element without anything in it is written shorter"
 STARTED = "the C driver says that it has started the domain, and has not"
-SECRET = "the C driver shows the passwords in a saved image to those who may not see them elsewhere"
+SECRET = "the C driver shows the passwords in a saved image without the flag that asks for them"
 TWICE = "the C driver takes one device of the host twice"
 CPU_MODELS = "there are no CPU models yet"
 

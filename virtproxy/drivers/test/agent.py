@@ -142,7 +142,7 @@ def _mount_points(named: list[str]) -> set[str]:
 
 
 @cache
-def picture(width: int = 640, height: int = 480) -> bytes:
+def picture(width: int = 320, height: int = 200) -> bytes:
     """A screen as a PNG file: a grey gradient."""
     rows = b"".join(b"\0" + bytes(255 * (x + y) // (width + height) for x in range(width)) for y in range(height))
     head = struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
