@@ -119,7 +119,8 @@ def storage_daemon(lab: Lab) -> Iterator[Path]:
         f'unix_sock_dir = "{directory}"\nauth_unix_rw = "none"\nlog_level = 4\nlog_outputs = "4:stderr"\n'
     )
     twistd = Path(sys.executable).parent / "twistd"
-    process = lab.popen(twistd, "-n", "--pidfile=", "virtstoraged", "-f", directory / "conf", "-p", directory / "pid")
+    command = (twistd, "-n", "--pidfile=", "virtstoraged", "-f", directory / "conf", "-p", directory / "pid")
+    process = lab.popen(*command, stdout=subprocess.DEVNULL)
     path = outside / "virtstoraged-sock"
     wait_for(path, process)
     virsh("-c", Places.uri(path, "storage"), "pool-create-as", "bench", "dir", "--target", "/run/ours", "--build")

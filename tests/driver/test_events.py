@@ -11,6 +11,7 @@ from tests.support.toy import GUEST, OTHER, UUID, Guest, ToyDriver, error_of, re
 from virtproxy.driver import Driver, ErrorCode, ErrorDomain, EventClass, Identity, remote
 from virtproxy.driver.harness import DriverHarness
 from virtproxy.protocol.schema import Procedure
+from virtproxy.wire.frame import Frame
 
 LIFECYCLE = 0
 REGISTER = remote.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY
@@ -222,3 +223,83 @@ def test_a_driver_without_a_class_of_events_does_not_support_it(harness: DriverH
     args = remote.ConnectNetworkEventRegisterAnyArgs(event_id=0, net=None)
     error = error_of(harness, remote.CONNECT_NETWORK_EVENT_REGISTER_ANY, args)
     assert (error.code, error.str2) == (ErrorCode.NO_SUPPORT, "virConnectNetworkEventRegisterAny")
+
+
+class Pool:
+    def ref(self) -> remote.NonnullStoragePool:
+        return remote.NonnullStoragePool(name="p", uuid=UUID)
+
+
+class Secret:
+    def ref(self) -> remote.NonnullSecret:
+        return remote.NonnullSecret(uuid=UUID, usage_type=0, usage_id="")
+
+
+@pytest.mark.parametrize(
+    ("register_any", "args", "event", "thing", "drop", "dropping"),
+    [
+        (
+            remote.CONNECT_NETWORK_EVENT_REGISTER_ANY,
+            remote.ConnectNetworkEventRegisterAnyArgs,
+            remote.NETWORK_EVENT_LIFECYCLE,
+            Network(),
+            remote.CONNECT_NETWORK_EVENT_DEREGISTER_ANY,
+            remote.ConnectNetworkEventDeregisterAnyArgs,
+        ),
+        (
+            remote.CONNECT_STORAGE_POOL_EVENT_REGISTER_ANY,
+            remote.ConnectStoragePoolEventRegisterAnyArgs,
+            remote.STORAGE_POOL_EVENT_LIFECYCLE,
+            Pool(),
+            remote.CONNECT_STORAGE_POOL_EVENT_DEREGISTER_ANY,
+            remote.ConnectStoragePoolEventDeregisterAnyArgs,
+        ),
+        (
+            remote.CONNECT_NODE_DEVICE_EVENT_REGISTER_ANY,
+            remote.ConnectNodeDeviceEventRegisterAnyArgs,
+            remote.NODE_DEVICE_EVENT_LIFECYCLE,
+            Device(),
+            remote.CONNECT_NODE_DEVICE_EVENT_DEREGISTER_ANY,
+            remote.ConnectNodeDeviceEventDeregisterAnyArgs,
+        ),
+        (
+            remote.CONNECT_SECRET_EVENT_REGISTER_ANY,
+            remote.ConnectSecretEventRegisterAnyArgs,
+            remote.SECRET_EVENT_LIFECYCLE,
+            Secret(),
+            remote.CONNECT_SECRET_EVENT_DEREGISTER_ANY,
+            remote.ConnectSecretEventDeregisterAnyArgs,
+        ),
+    ],
+)
+def test_every_class_is_heard_of_for_all_and_for_one_until_it_is_dropped(
+    register_any: Procedure[Any, Any], args: Any, event: Procedure[Any, Any], thing: Any, drop: Any, dropping: Any
+) -> None:
+    driver = EveryEvent()
+    harness = DriverHarness(driver)
+    everything = result_of(harness.call(register_any, args(0, None))).callback_id
+    this = result_of(harness.call(register_any, args(0, thing.ref()))).callback_id
+    driver.emit(event, thing, 1, 2)
+    assert [(one, message.callback_id) for one, message in harness.events] == [(event, everything), (event, this)]
+    result_of(harness.call(drop, dropping(everything)))
+    driver.emit(event, thing, 1, 2)
+    assert [message.callback_id for _, message in harness.events[2:]] == [this]
+
+
+def test_an_event_is_encoded_once_for_all_who_registered_alike(driver: ToyDriver) -> None:
+    sent: list[Frame] = []
+
+    class Listening(DriverHarness):
+        def send(self, frame: Frame) -> None:
+            sent.append(frame)
+
+    clients = [Listening(driver) for _ in range(5)]
+    for client in clients:
+        register(client)
+    register(clients[0])
+    legacy = remote.ConnectDomainEventRegisterAnyArgs(event_id=LIFECYCLE)
+    for client in clients[3:]:
+        result_of(client.call(remote.CONNECT_DOMAIN_EVENT_REGISTER_ANY, legacy))
+    suspend(clients[0])
+    assert len(sent) == 8
+    assert len({id(frame) for frame in sent}) == 3
