@@ -17,8 +17,9 @@ from tests.support.brought import bring
 from tests.support.daemon_process import TWISTD
 from tests.support.lab import BACKEND_SOCKETS, FAMILIES, INSIDE, SUPPORT, SYSTEM_SOCKETS, Lab, lab, wait_until
 
-pytestmark = [pytest.mark.conformance, pytest.mark.root, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.conformance, pytest.mark.root, pytest.mark.timeout(90)]
 
+OURS = ("secret", "storage")
 UUID = "0a81f5b2-8403-7b23-c8d6-21ccc2f80d6f"
 SECRET = f"<secret ephemeral='no'><uuid>{UUID}</uuid><usage type='volume'><volume>/v</volume></usage></secret>"
 FILES = f"/etc/libvirt/secrets/{UUID}"
@@ -33,13 +34,14 @@ def virsh(host: Lab, uri: str, *words: str) -> tuple[str, str]:
 
 
 class Mixture:
-    """virtproxyd in front of our virtsecretd and libvirt's libvirtd."""
+    """virtproxyd in front of our virtsecretd and virtstoraged, and of libvirt's libvirtd."""
 
     def __init__(self, host: Lab) -> None:
         self.host = host
         host.libvirtd(BACKEND_SOCKETS)
         self.secrets = host.ours("virtsecretd")
-        others = {family: BACKEND_SOCKETS / "libvirt-sock" for family in FAMILIES if family != "secret"}
+        host.ours("virtstoraged")
+        others = {family: BACKEND_SOCKETS / "libvirt-sock" for family in FAMILIES if family not in OURS}
         self.proxy = host.virtproxyd(others)
 
 
@@ -70,7 +72,11 @@ def test_a_mixture_serves_each_family_by_whoever_has_it(mixture: Mixture) -> Non
     # libvirt's daemon behind the same proxy, which has a driver for secrets too, knows nothing of it.
     behind = f"qemu+unix:///system?socket={BACKEND_SOCKETS}/libvirt-sock"
     assert UUID not in virsh(host, behind, "secret-list")[0]
-    for command in ("uri", "nodedev-list", "nwfilter-list", "pool-list", "capabilities"):
+    host.run("virsh", "-c", uri, "pool-define-as", "ours", "dir", "--target", "/run/lab")
+    assert virsh(host, uri, "pool-list", "--all", "--name")[0].split() == ["ours"]
+    assert virsh(host, behind, "pool-list", "--all", "--name")[0].split() == []
+    assert virsh(host, "storage:///system", "pool-info", "ours")[1] == ""
+    for command in ("uri", "nodedev-list", "nwfilter-list", "capabilities"):
         assert virsh(host, uri, command)[1] == virsh(host, behind, command)[1] == ""
     assert virsh(host, uri, "nodedev-list") == virsh(host, behind, "nodedev-list")
 
