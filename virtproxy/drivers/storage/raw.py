@@ -161,9 +161,10 @@ def _copy(origin: int, fd: int, most: int, *, sparse: bool) -> None:
             start = min(os.lseek(origin, at, os.SEEK_DATA), end)
             stop = min(os.lseek(origin, start, os.SEEK_HOLE), end) if start < end else end
         except OSError as error:
-            if error.errno != errno.ENXIO:
-                raise
-            return
+            if error.errno == errno.ENXIO:
+                return
+            # A device knows of no holes.
+            start, stop = at, end
         _copy_data(origin, fd, start, stop, sparse)
         at = stop
 

@@ -7,10 +7,20 @@ from virtproxy.documents.storage import POOL_NUMBERS
 from virtproxy.driver import Place
 from virtproxy.drivers.storage.backends.base import Backend
 from virtproxy.drivers.storage.backends.directory import Directory
+from virtproxy.drivers.storage.backends.disk import Disk
 from virtproxy.drivers.storage.backends.filesystem import FileSystem, Network
+from virtproxy.drivers.storage.backends.iscsi import Iscsi
+from virtproxy.drivers.storage.backends.logical import VolumeGroup
 from virtproxy.drivers.storage.errors import internal
 
-BACKENDS: dict[str, type[Backend]] = {"dir": Directory, "fs": FileSystem, "netfs": Network}
+BACKENDS: dict[str, type[Backend]] = {
+    "dir": Directory,
+    "fs": FileSystem,
+    "netfs": Network,
+    "logical": VolumeGroup,
+    "disk": Disk,
+    "iscsi": Iscsi,
+}
 
 
 class Backends:
