@@ -85,7 +85,7 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     with pytest.raises(StartFailed, match=f'{wrong}:3: there is no key "memry" here; did you mean memory'):
         fake_libvirt(wrong).__enter__()
     with pytest.raises(StartFailed, match="No such file"):
-        fake_libvirt(tmp_path / "none.toml").__enter__()
+        fake_libvirt(str(tmp_path / "none.toml")).__enter__()
     with pytest.raises(StartFailed, match="without quotation marks"):
         fake_libvirt(state=tmp_path / 'a"b').__enter__()
     with fake_libvirt() as fake, pytest.raises(RequestRefused, match="did you mean virDomainCreate"):

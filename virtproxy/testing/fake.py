@@ -120,9 +120,9 @@ def fake_libvirt(
 ) -> Iterator[FakeLibvirt]:
     """Provide a fake until the block ends; nothing is left of it.
 
-    `scenario` is TOML text, or the Path of a file; without one it is libvirt's usual test host, which here stays as
-    it is left. `state` is a file that keeps the host, `tcp` a port of the loopback interface (0: a free one). Raises
-    StartFailed with what is wrong with the scenario, for one.
+    `scenario` is TOML text, or a file: a Path, or a name that ends in .toml; without one it is libvirt's usual test
+    host, which here stays as it is left. `state` is a file that keeps the host, `tcp` a port of the loopback interface
+    (0: a free one). Raises StartFailed with what is wrong with the scenario, for one.
     """
     directory = Path(tempfile.mkdtemp(prefix="virtproxy-"))
     try:
@@ -141,8 +141,8 @@ def _furnished(directory: Path, scenario: str | Path, state: Path | None, port: 
     if not fits_a_socket(fake.socket):
         raise StartFailed(f"'{directory}' is too long for a UNIX socket in it: set TMPDIR to a shorter path")
     path = directory / "scenario.toml"
-    if isinstance(scenario, Path):
-        path = scenario.absolute()
+    if isinstance(scenario, Path) or scenario.endswith(".toml"):
+        path = Path(scenario).absolute()
     else:
         path.write_text(scenario)
     for named in (directory, path, *([] if state is None else [state])):

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def fake_libvirt() -> Iterator[MakeFake]:
     """Make fake libvirt hosts for this test: ``fake_libvirt(scenario="", state=None, tcp=None)``.
 
-    A scenario is TOML text, or a pathlib.Path. Each host has ``uri``, ``set_fault(calls, ...)``, ``clear_faults()``
-    and ``reset()``, and is gone when the test is over.
+    A scenario is TOML text, or a file: a pathlib.Path, or a name that ends in .toml. Each host has ``uri``,
+    ``set_fault(calls, ...)``, ``clear_faults()`` and ``reset()``, and is gone when the test is over.
     """
     from virtproxy.testing import fake_libvirt as start
 

@@ -30,7 +30,10 @@ def complete(root: Element) -> bytes:
     """
     _check_root(root)
     name = root.value("name")
+    if not name:
+        raise VirtError.of(ErrorCode.NO_NAME, domain=ErrorDomain.DOMAIN)
     uuid = _uuid(root)
+    _check_type(root)
     _check_name(name)
     _check_os(root)
     prefixes = {name: value for name, value in root.attributes.items() if name.startswith("xmlns")}
@@ -54,15 +57,16 @@ def complete(root: Element) -> bytes:
 def _check_root(root: Element) -> None:
     if root.name != "domain":
         raise xml_error(f"expecting root element of 'domain', not '{root.name}'", ErrorDomain.XML)
+
+
+def _check_type(root: Element) -> None:
     if "type" not in root.attributes:
         raise internal("missing domain type attribute")
     if root.attributes["type"] not in TYPES:
         raise unsupported(f"invalid domain type {root.attributes['type']}")
 
 
-def _check_name(name: str | None) -> None:
-    if not name:
-        raise VirtError.of(ErrorCode.NO_NAME, domain=ErrorDomain.DOMAIN)
+def _check_name(name: str) -> None:
     if "/" in name:
         raise xml_error(f"name {name} cannot contain '/'")
 

@@ -19,6 +19,8 @@ from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 # Disks on one controller, by bus.
 _UNITS = {"scsi": 7, "fdc": 2, "ide": 4, "sata": 6}
 
+_ICH9 = "ich9-"
+
 
 def complete(root: Element) -> None:
     """Add what libvirt adds to the devices of a definition. VirtError if two devices cannot be together."""
@@ -101,16 +103,28 @@ def _index_controllers(kinds: dict[str, list[Element]]) -> None:
         _insert_controller(ordered, controller)
     if ordered:
         kinds["controller"] = ordered
+    companions: set[tuple[int, str]] = set()
+    before = ("", "", -1)
     for controller in ordered:
         attributes = controller.attributes
         type_ = attributes["type"]
         taken = used.setdefault(type_, set())
-        index = int(attributes.get("index", -1))
-        if index < 0:
+        index, model = int(attributes.get("index", -1)), attributes.get("model", "")
+        if index < 0 and _joins(type_, model, before, companions):
+            index = before[2]
+        elif index < 0:
             index = next(number for number in range(len(taken) + 1) if number not in taken)
         taken.add(index)
+        companions.add((index, model))
+        before = type_, model, index
         rest = {name: value for name, value in attributes.items() if name not in ("type", "index")}
         controller.attributes = {"type": type_, "index": str(index), **rest}
+
+
+def _joins(type_: str, model: str, before: tuple[str, str, int], companions: set[tuple[int, str]]) -> bool:
+    """Whether a controller has the number of the one before it: each model of USB's ich9 family once a number."""
+    family = type_ == before[0] == "usb" and model.startswith(_ICH9) and before[1].startswith(_ICH9)
+    return family and (before[2], model) not in companions
 
 
 def _drive(controller: int, bus: int, unit: int) -> Element:
