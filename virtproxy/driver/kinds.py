@@ -11,7 +11,10 @@ from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How errors speak of one kind of object: in lookups ("storage pool") and in clashes ("pool")."""
+    """How errors speak of one kind of object: in lookups ("storage pool") and in clashes ("pool").
+
+    `clashes`: the domain of errors about a clash, where it is another than that of lookups.
+    """
 
     word: str
     missing: ErrorCode
@@ -19,10 +22,11 @@ class Kind:
     short: str = ""
     # What is wrong with a document whose UUID is that of an object with another name.
     same_uuid: str = "{word} '{name}' is already defined with uuid {uuid}"
+    clashes: ErrorDomain | None = None
 
     def of(self, domain: ErrorDomain) -> Kind:
-        """The same for a driver whose errors carry another domain."""
-        return replace(self, domain=domain)
+        """The same for a driver whose lookups fail with another domain; clashes keep the kind's."""
+        return replace(self, domain=domain, clashes=self.clashes or self.domain)
 
     def absent(self, detail: str | None) -> VirtError:
         """There is none such."""
@@ -42,7 +46,7 @@ class Kind:
         return self._clash(self.same_uuid.format(word=self.short or self.word, name=name, uuid=uuid))
 
     def _clash(self, detail: str) -> VirtError:
-        return VirtError.of(ErrorCode.OPERATION_FAILED, detail, domain=self.domain)
+        return VirtError.of(ErrorCode.OPERATION_FAILED, detail, domain=self.clashes or self.domain)
 
 
 DOMAINS = Kind("domain", ErrorCode.NO_DOMAIN, ErrorDomain.DOMAIN)

@@ -53,3 +53,25 @@ CALLS_OF_9_0 = {
 # The same for virsh's commands.
 COMMANDS: dict[str, str] = {}
 COMMANDS_OF_9_0: dict[str, str] = {}
+
+# The same for networks, interfaces, pools, volumes and devices.
+JUDGE = "the words are those of libxml2, of which lxml brings another version"
+NAMED = "errors in documents named the kind of document"
+NOT_YET = "new since then"
+OBJECT_CALLS = {
+    'devices: conn.nodeDeviceCreateXML(device("scsi_host1", more=PORT.format(WWNN, WWPN)), 1)': JUDGE,
+    'devices: conn.nodeDeviceLookupSCSIHostByWWN("2000000012341234", "1000000012341234")': "the C driver has none",
+}
+OBJECT_CALLS_OF_9_0 = {
+    'devices: conn.nodeDeviceCreateXML("")': NAMED,
+    "devices: d.XMLDesc(1)": NOT_YET,
+    "devices: d.isActive()": NOT_YET,
+    "devices: d.isPersistent()": NOT_YET,
+    "devices: p.isActive()": NOT_YET,
+    "devices: p.isPersistent()": NOT_YET,
+    'interfaces: conn.interfaceDefineXML("")': NAMED,
+    'networks made and defined: conn.networkDefineXML("")': NAMED,
+    """networks updated: n.update(1, 10, -1, "<host ip='10.0.0.5'><hostname>x</hostname></host>")""": NOT_YET,
+    """networks updated: n.update(1, 11, -1, "<txt name='q' value='y'/>")""": NOT_YET,
+    'networks updated: n.update(3, 11, -1, "")': NAMED,
+}

@@ -113,11 +113,14 @@ def implemented() -> list[Procedure[Any, Any]]:
     return [procedure for procedure in served if procedure.stream is None]
 
 
+NETWORK_UUID = bytes.fromhex("dd8fe8846c02601e7551cca97df1c5df")
 WORDS = (
     "test", "default", "default-pool", "eth1", "computer", "aa:bb:cc:dd:ee:ff", "vda", "", XML.format("made"),
     "<disk type='file'><source file='/a'/><target dev='vda' bus='virtio'/></disk>",
     "<disk type='file'><source file='/a'/><target dev='vdb' bus='virtio'/></disk>",
-    "<domaincheckpoint/>", "<domainsnapshot/>",
+    "<domaincheckpoint/>", "<domainsnapshot/>", "<network><name>made</name></network>", "<txt name='a' value='b'/>",
+    "<interface type='ethernet' name='made'/>",
+    "<device><capability type='scsi_host'><host>1</host><capability type='fc_host'/></capability></device>",
 )  # fmt: skip
 
 
@@ -142,7 +145,9 @@ def plain_arguments(harness: DriverHarness, procedure: Procedure[Any, Any], word
     dom = domain(harness)
     known = {
         "dom": dom,
-        "net": remote.NonnullNetwork(name=word, uuid=dom.uuid),
+        "net": remote.NonnullNetwork(name=word, uuid=NETWORK_UUID),
+        "command": 3,
+        "section": 11,
         "pool": remote.NonnullStoragePool(name=word, uuid=dom.uuid),
         "iface": remote.NonnullInterface(name=word, mac=word),
         "doms": [],
@@ -208,7 +213,7 @@ def test_every_method_checks_what_its_procedure_declares(procedure: Procedure[An
     assert served or "LOOKUP" in procedure.name or procedure in (
         *never, remote.NETWORK_CREATE, remote.NETWORK_UNDEFINE, remote.INTERFACE_CREATE, remote.STORAGE_POOL_CREATE,
         remote.STORAGE_POOL_UNDEFINE, remote.DOMAIN_SET_MAX_MEMORY, remote.DOMAIN_GET_METADATA,
-        remote.DOMAIN_SET_VCPUS_FLAGS,
+        remote.DOMAIN_SET_VCPUS_FLAGS, remote.INTERFACE_CHANGE_COMMIT, remote.INTERFACE_CHANGE_ROLLBACK,
     )  # fmt: skip
 
 

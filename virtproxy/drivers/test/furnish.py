@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 
+from virtproxy.documents.nodedev import parse
 from virtproxy.driver import Call, ErrorCode, implements, remote
 from virtproxy.driver.own_calls import call_own
-from virtproxy.drivers.test.guests import Guests, State
+from virtproxy.drivers.test.guests import State
 from virtproxy.drivers.test.nodedevs import DeviceThing, NodeDevices
 from virtproxy.drivers.test.plan import (
     SHUTOFF,
@@ -35,18 +36,12 @@ class Furnished(NodeDevices):
     # None to have the real host's.
     host_name: str | None = None
 
-    def clear(self) -> None:
-        """Leave nothing on the host."""
-        self.reset()
-        self.guests = Guests()
-        for family in ("networks", "interfaces", "pools", "devices"):
-            setattr(self, family, [])
-
     async def furnish(self, plan: HostPlan) -> None:
         """Put what `plan` says in place of everything that is there; VirtError if something in it cannot be."""
         self.keep_state, self.facts = True, plan.facts
-        self.clear()
-        self.devices = [DeviceThing(xml) for xml in plan.devices]
+        self.empty()
+        for device in plan.devices:
+            self.devices.add(DeviceThing(parse(device)))
         await self.add(plan)
 
     async def add(self, plan: HostPlan) -> None:

@@ -33,7 +33,7 @@ class TestHost(Driver):
     __test__ = False  # the name is the driver's, not a test's
     name = "test"
     error_domain = ErrorDomain.TEST
-    event_classes = frozenset({EventClass.DOMAIN})
+    event_classes = frozenset(EventClass) - {EventClass.SECRET}
 
     def __init__(
         self, place: Place | None = None, now: Callable[[], float] = time.time, *, keep_state: bool = False
@@ -46,11 +46,15 @@ class TestHost(Driver):
 
     def reset(self) -> None:
         """Put everything back as it is at the start: one running, persistent guest called "test"."""
-        self.guests = Guests()
+        self.empty()
         document = DomainDocument(DOMAIN)
         guest = self.guests.place(document, must_be_stopped=False)
         guest.config = document
         guest.start(document, self.guests.next_id(), reason=0)
+
+    def empty(self) -> None:
+        """Leave nothing on the host."""
+        self.guests = Guests()
 
     def last_client_left(self) -> None:
         if not self.keep_state:

@@ -1,28 +1,31 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The pretended host's interface "eth1": looked up, listed, started, stopped, dropped."""
+"""The pretended host's interfaces: defined, started, stopped, dropped, and changes taken back as a whole."""
 
 from __future__ import annotations
 
-from virtproxy.driver import Call, ErrorCode, implements, remote
+from virtproxy.documents.interface import InterfaceDocument, parse
+from virtproxy.documents.validate import validate
+from virtproxy.driver import Call, ErrorCode, ErrorDomain, Objects, implements, kinds, remote
 from virtproxy.drivers.test.host import TestHost
 from virtproxy.drivers.test.initial import INTERFACE
-from virtproxy.drivers.test.thing import Thing, only, passes
+from virtproxy.drivers.test.thing import invalid, passes
 
 LIST_FLAGS = 3
+VALIDATE = 1
 
 
-class InterfaceThing(Thing):
+class InterfaceThing:
     """One host interface."""
 
-    @property
-    def mac(self) -> str:
-        """Its address."""
-        mac = self.root.find("mac")
-        return "" if mac is None else mac.attributes.get("address", "")
+    def __init__(self, document: InterfaceDocument, *, active: bool = False) -> None:
+        self.name = document.name
+        self.uuid = b""
+        self.document = document
+        self.active = active
 
     def ref(self) -> remote.NonnullInterface:
         """How the protocol names it."""
-        return remote.NonnullInterface(name=self.name, mac=self.mac)
+        return remote.NonnullInterface(name=self.name, mac=self.document.mac or "")
 
 
 class Interfaces(TestHost):
@@ -30,7 +33,13 @@ class Interfaces(TestHost):
 
     def reset(self) -> None:
         super().reset()
-        self.interfaces = [InterfaceThing(INTERFACE)]
+        self.interfaces.add(InterfaceThing(parse(INTERFACE), active=True))
+
+    def empty(self) -> None:
+        super().empty()
+        self.interfaces = _table([])
+        # The interfaces as they were when the transaction began, or None without one.
+        self._before: list[InterfaceThing] | None = None
 
     @implements(remote.CONNECT_NUM_OF_INTERFACES)
     async def num_of_interfaces(self, call: Call, args: None) -> remote.ConnectNumOfInterfacesRet:
@@ -70,19 +79,37 @@ class Interfaces(TestHost):
     async def interface_by_mac(
         self, call: Call, args: remote.InterfaceLookupByMacStringArgs
     ) -> remote.InterfaceLookupByMacStringRet:
-        detail = f"no interface with matching mac '{args.mac}'"
-        iface = only(self.interfaces, ErrorCode.NO_INTERFACE, detail, lambda iface: iface.mac == args.mac.lower())
-        call.authorize(iface)
-        return remote.InterfaceLookupByMacStringRet(iface=iface.ref())
+        found = [iface for iface in self.interfaces if (iface.document.mac or "").lower() == args.mac.lower()]
+        if not found:
+            raise self.interfaces.kind.absent_with("mac", args.mac)
+        call.authorize(found[0])
+        if len(found) > 1:
+            raise call.error(ErrorCode.MULTIPLE_INTERFACES)
+        return remote.InterfaceLookupByMacStringRet(iface=found[0].ref())
 
     @implements(remote.INTERFACE_GET_XML_DESC)
     async def interface_xml(self, call: Call, args: remote.InterfaceGetXmlDescArgs) -> remote.InterfaceGetXmlDescRet:
         call.check_flags(args.flags)
-        return remote.InterfaceGetXmlDescRet(xml=self._interface(call, args.iface.name).xml)
+        return remote.InterfaceGetXmlDescRet(xml=self._interface(call, args.iface.name).document.format())
 
     @implements(remote.INTERFACE_IS_ACTIVE)
     async def interface_active(self, call: Call, args: remote.InterfaceIsActiveArgs) -> remote.InterfaceIsActiveRet:
         return remote.InterfaceIsActiveRet(active=int(self._interface(call, args.iface.name).active))
+
+    # Changing
+
+    @implements(remote.INTERFACE_DEFINE_XML)
+    async def interface_define(self, call: Call, args: remote.InterfaceDefineXmlArgs) -> remote.InterfaceDefineXmlRet:
+        call.check_flags(args.flags, VALIDATE)
+        if args.flags & VALIDATE:
+            validate(args.xml, "interface")
+        document = parse(args.xml)
+        iface = self.interfaces.get(name=document.name)
+        call.authorize(iface or InterfaceThing(document))
+        if iface is None:
+            iface = self.interfaces.add(InterfaceThing(document))
+        iface.document = document
+        return remote.InterfaceDefineXmlRet(iface=iface.ref())
 
     @implements(remote.INTERFACE_CREATE)
     async def interface_create(self, call: Call, args: remote.InterfaceCreateArgs) -> None:
@@ -98,6 +125,30 @@ class Interfaces(TestHost):
     async def interface_undefine(self, call: Call, args: remote.InterfaceUndefineArgs) -> None:
         self.interfaces.remove(self._interface(call, args.iface.name))
 
+    @implements(remote.INTERFACE_CHANGE_BEGIN)
+    async def change_begin(self, call: Call, args: remote.InterfaceChangeBeginArgs) -> None:
+        call.check_flags(args.flags)
+        if self._before is not None:
+            raise invalid("there is another transaction running.")
+        # They come back stopped, as with libvirt's driver.
+        self._before = [InterfaceThing(iface.document.copy()) for iface in self.interfaces]
+
+    @implements(remote.INTERFACE_CHANGE_COMMIT)
+    async def change_commit(self, call: Call, args: remote.InterfaceChangeCommitArgs) -> None:
+        call.check_flags(args.flags)
+        if self._before is None:
+            raise invalid("no transaction running, nothing to be committed.")
+        self._before = None
+
+    @implements(remote.INTERFACE_CHANGE_ROLLBACK)
+    async def change_rollback(self, call: Call, args: remote.InterfaceChangeRollbackArgs) -> None:
+        call.check_flags(args.flags)
+        if self._before is None:
+            raise invalid("no transaction running, nothing to rollback.")
+        self.interfaces, self._before = _table(self._before), None
+
+    # Around them
+
     def _switch(self, call: Call, name: str, *, active: bool) -> None:
         iface = self._interface(call, name)
         if iface.active is active:
@@ -105,10 +156,16 @@ class Interfaces(TestHost):
         iface.active = active
 
     def _interface(self, call: Call, name: str) -> InterfaceThing:
-        detail = f"no interface with matching name '{name}'"
-        iface = only(self.interfaces, ErrorCode.NO_INTERFACE, detail, lambda iface: iface.name == name)
+        iface = self.interfaces.by_name(name)
         call.authorize(iface)
         return iface
 
     def _interfaces(self, call: Call, *, active: bool) -> list[str]:
         return [iface.name for iface in call.visible(self.interfaces) if iface.active is active]
+
+
+def _table(interfaces: list[InterfaceThing]) -> Objects[InterfaceThing]:
+    table: Objects[InterfaceThing] = Objects(kinds.INTERFACES.of(ErrorDomain.TEST))
+    for iface in interfaces:
+        table.add(iface)
+    return table

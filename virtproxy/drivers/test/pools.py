@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from virtproxy.driver import Call, ErrorCode, implements, remote
+from virtproxy.documents.markup import parse
+from virtproxy.driver import Call, ErrorCode, ErrorDomain, Objects, implements, kinds, remote
 from virtproxy.drivers.test.guests import invalid
 from virtproxy.drivers.test.host import TestHost
 from virtproxy.drivers.test.initial import POOL
-from virtproxy.drivers.test.thing import Thing, only, passes
+from virtproxy.drivers.test.thing import Thing
 
 # Active to no autostart, and the pool types, of which this one is a directory.
 STATE_FLAGS = 0x3F
@@ -18,6 +19,11 @@ RUNNING, INACTIVE = 2, 0
 
 class PoolThing(Thing):
     """One pool; all are persistent here."""
+
+    def __init__(self, xml: str) -> None:
+        self.root, self.xml = parse(xml), xml
+        uuid = bytes.fromhex((self.root.value("uuid") or "").replace("-", ""))
+        super().__init__(self.root.value("name") or "", uuid, persistent=True, active=True)
 
     def ref(self) -> remote.NonnullStoragePool:
         """How the protocol names it."""
@@ -33,7 +39,11 @@ class Pools(TestHost):
 
     def reset(self) -> None:
         super().reset()
-        self.pools = [PoolThing(POOL)]
+        self.pools.add(PoolThing(POOL))
+
+    def empty(self) -> None:
+        super().empty()
+        self.pools: Objects[PoolThing] = Objects(kinds.POOLS.of(ErrorDomain.TEST))
 
     @implements(remote.CONNECT_NUM_OF_STORAGE_POOLS)
     async def num_of_pools(self, call: Call, args: None) -> remote.ConnectNumOfStoragePoolsRet:
@@ -63,8 +73,7 @@ class Pools(TestHost):
         found = [
             pool.ref()
             for pool in call.visible(self.pools)
-            if passes(args.flags, ((2, 1, pool.active), (4, 8, True), (16, 32, pool.autostart)))
-            and (not args.flags & TYPE_FLAGS or args.flags & TYPE_DIR)
+            if pool.passes(args.flags) and (not args.flags & TYPE_FLAGS or args.flags & TYPE_DIR)
         ]
         return remote.ConnectListAllStoragePoolsRet(pools=found, ret=len(found))
 
@@ -78,8 +87,7 @@ class Pools(TestHost):
     async def pool_by_uuid(
         self, call: Call, args: remote.StoragePoolLookupByUuidArgs
     ) -> remote.StoragePoolLookupByUuidRet:
-        detail = f"no storage pool with matching uuid '{args.uuid.hex()}'"
-        pool = only(self.pools, ErrorCode.NO_STORAGE_POOL, detail, lambda pool: pool.uuid == args.uuid)
+        pool = self.pools.by_uuid(args.uuid)
         call.authorize(pool)
         return remote.StoragePoolLookupByUuidRet(pool=pool.ref())
 
@@ -179,8 +187,7 @@ class Pools(TestHost):
         raise call.error(ErrorCode.NO_STORAGE_VOL, f"no storage vol with matching path '{args.path}'")
 
     def _pool(self, call: Call, name: str) -> PoolThing:
-        detail = f"no storage pool with matching name '{name}'"
-        pool = only(self.pools, ErrorCode.NO_STORAGE_POOL, detail, lambda pool: pool.name == name)
+        pool = self.pools.by_name(name)
         call.authorize(pool)
         return pool
 

@@ -1,37 +1,27 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A network, interface or storage pool of the pretended host, as far as these are alike."""
+"""What networks and storage pools of the pretended host have in common, and what their lists filter by."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Iterable
 
-from virtproxy.documents.markup import parse
 from virtproxy.driver import ErrorCode, ErrorDomain, VirtError
 
 
 class Thing:
-    """An object with a name, a UUID (where its kind has one), a document, and whether it runs and starts by itself."""
+    """An object with a name and UUID that runs or not, starts by itself or not, and outlives a stop or not."""
 
-    def __init__(self, xml: str) -> None:
-        root = parse(xml)
-        self.root = root
-        self.xml = xml
-        self.name = root.value("name") or root.attributes.get("name", "")
-        self.uuid = bytes.fromhex((root.value("uuid") or "").replace("-", ""))
-        self.active = True
+    def __init__(self, name: str, uuid: bytes, *, persistent: bool, active: bool) -> None:
+        self.name = name
+        self.uuid = uuid
+        self.persistent = persistent
+        self.active = active
         self.autostart = False
 
-
-T = TypeVar("T", bound=Thing)
-
-
-def only(things: Iterable[T], code: ErrorCode, detail: str, match: Callable[[T], bool]) -> T:
-    """The thing that matches; VirtError with `code` and `detail` if there is none."""
-    for thing in things:
-        if match(thing):
-            return thing
-    raise VirtError.of(code, detail, domain=ErrorDomain.TEST)
+    def passes(self, flags: int) -> bool:
+        """Whether a list's flags let it pass."""
+        pairs = ((2, 1, self.active), (4, 8, self.persistent), (16, 32, self.autostart))
+        return passes(flags, pairs)
 
 
 def passes(flags: int, pairs: Iterable[tuple[int, int, bool]]) -> bool:
@@ -41,3 +31,8 @@ def passes(flags: int, pairs: Iterable[tuple[int, int, bool]]) -> bool:
         if given and not given & (yes if truth else no):
             return False
     return True
+
+
+def invalid(detail: str, domain: ErrorDomain = ErrorDomain.TEST) -> VirtError:
+    """The operation does not fit the object's state."""
+    return VirtError.of(ErrorCode.OPERATION_INVALID, detail, domain=domain)
