@@ -7,11 +7,13 @@ Run like domain_script.py, whose ways it shares; it listens to the events of net
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import domain_script as base
 import libvirt
+
+base: Any = import_module("domain_script")
 
 UUID = "11111111-2222-3333-4444-55555555555"
 NAMES = {
@@ -21,16 +23,15 @@ NAMES = {
 }
 
 
-class Host(base.Host):
-    """One connection, and what is heard of anything but domains."""
-
-    def __init__(self, uri: str) -> None:
-        self.conn = libvirt.open(uri)
-        self.heard: list[object] = []
-        self.conn.networkEventRegisterAny(None, 0, self.hear, "network")
-        for event in (0, 1):
-            self.conn.storagePoolEventRegisterAny(None, event, self.hear, f"pool {event}")
-            self.conn.nodeDeviceEventRegisterAny(None, event, self.hear, f"device {event}")
+def connected(uri: str) -> Any:
+    """One connection, and what is heard on it of anything but domains."""
+    host = base.Host.__new__(base.Host)
+    host.conn, host.heard = libvirt.open(uri), []
+    host.conn.networkEventRegisterAny(None, 0, host.hear, "network")
+    for event in (0, 1):
+        host.conn.storagePoolEventRegisterAny(None, event, host.hear, f"pool {event}")
+        host.conn.nodeDeviceEventRegisterAny(None, event, host.hear, f"device {event}")
+    return host
 
 
 def net(name: str, more: str = "", uuid: str = "1") -> str:
@@ -67,7 +68,7 @@ def states(things: list[Any]) -> list[tuple[str, bool]]:
 
 def section(uri: str, title: str, lines: list[str]) -> None:
     """Run one section on a connection of its own."""
-    host = Host(uri)
+    host = connected(uri)
     scope = {**vars(base), **globals(), **NAMES, "conn": host.conn}
     print(f"# {title}", flush=True)
     for line in filter(None, lines):

@@ -73,7 +73,7 @@ class Opening(Furnished):
             self.facts = None
             self.reset()
         elif scenario.base == "empty":
-            self.clear()
+            self.empty()
         else:
             await self.furnish(await self.place.blocking(read_node, scenario.base, read_text))
         await self.add(scenario.plan)

@@ -25,7 +25,7 @@ async def state_of(host: Furnished) -> str:
     root.children += await _networks(host)
     root.children += await _interfaces(host)
     root.children += await _pools(host)
-    root.children += [parse(device.xml) for device in host.devices]
+    root.children += [parse(device.document.format()) for device in host.devices]
     for guest in host.guests:
         root.children.append(await _guest(host, guest))
     return format_document(root)
