@@ -10,8 +10,20 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from tests.support.toy import GUEST, ToyDriver, error_of, result_of
-from virtproxy.driver import ErrorCode, ErrorDomain, Identity, VirtError, lxc, qemu, remote
-from virtproxy.driver.backend import WAITING_MAX
+from virtproxy.driver import (
+    Call,
+    Driver,
+    ErrorCode,
+    ErrorDomain,
+    HangUp,
+    Identity,
+    VirtError,
+    implements,
+    lxc,
+    qemu,
+    remote,
+)
+from virtproxy.driver.backend import WAITING_MAX, LocalBackend
 from virtproxy.driver.harness import DriverHarness
 from virtproxy.protocol.schema import Procedure, decode_error
 from virtproxy.wire.codec import encode
@@ -293,3 +305,50 @@ def test_stream_packets_are_dropped(harness: DriverHarness) -> None:
 def test_features_that_every_driver_has(harness: DriverHarness, feature: int, supported: int) -> None:
     args = remote.ConnectSupportsFeatureArgs(feature=feature)
     assert result_of(harness.call(remote.CONNECT_SUPPORTS_FEATURE, args)).supported == supported
+
+
+class Generous(ToyDriver):
+    """Gives each client of toy:///own a driver of its own, but only Joe."""
+
+    async def serving(self, uri: str, identity: Identity) -> Driver:
+        if uri != "toy:///own":
+            return await super().serving(uri, identity)
+        if identity.user_name != "joe":
+            raise VirtError(ErrorCode.ACCESS_DENIED, "only Joe")
+        return ToyDriver()
+
+
+def opened(driver: Driver, identity: Identity) -> LocalBackend:
+    """A backend that a client opened toy:///own with."""
+    backend = LocalBackend(driver, DriverHarness(driver), identity, uri="toy:///own")
+    result_of(backend.open())
+    return backend
+
+
+def test_a_driver_may_give_a_client_one_of_its_own() -> None:
+    driver = Generous()
+    first, second = (opened(driver, Identity(user_name="joe")) for _ in range(2))
+    assert isinstance(first.driver, ToyDriver)
+    assert len({id(driver), id(first.driver), id(second.driver)}) == 3
+    with pytest.raises(VirtError, match="only Joe"):
+        opened(driver, Identity())
+    usual = LocalBackend(driver, DriverHarness(driver), Identity(), uri="toy:///system")
+    result_of(usual.open())
+    assert usual.driver is driver
+
+
+class Rude(ToyDriver):
+    """Hangs up on whoever asks for its name."""
+
+    @implements(remote.CONNECT_GET_HOSTNAME)
+    async def hostname(self, call: Call, args: None) -> remote.ConnectGetHostnameRet:
+        raise HangUp("no names here")
+
+
+def test_a_driver_may_hang_up_on_a_client() -> None:
+    harness = DriverHarness(Rude())
+    asked = Deferred.fromCoroutine(harness.call(remote.CONNECT_GET_HOSTNAME, None))
+    failures: list[Any] = []
+    asked.addErrback(failures.append)
+    assert failures[0].check(HangUp)
+    assert str(failures[0].value) == "no names here"

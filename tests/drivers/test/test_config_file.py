@@ -185,6 +185,20 @@ async def test_nobody_else_makes_the_daemon_read_a_file(who: Identity, tmp_path:
 
 @pytest_twisted.ensureDeferred
 @pytest_twisted.ensureDeferred
+async def test_a_scenario_may_be_opened_by_its_path_too(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text("host.base = 'empty'\n[[guests]]\nname = 'g{n}'\ncount = 2\n")
+    first, second = await opened(path, HERE, TestDriver()), await opened(path, HERE, TestDriver())
+    dom = (await first.call(remote.DOMAIN_LOOKUP_BY_NAME, remote.DomainLookupByNameArgs(name="g1"))).dom
+    await first.call(remote.DOMAIN_DESTROY, remote.DomainDestroyArgs(dom=dom))
+    await first.call(remote.DOMAIN_UNDEFINE, remote.DomainUndefineArgs(dom=dom))
+    assert (await names(first), await names(second)) == ({"g2"}, {"g1", "g2"})
+    path.write_text("[[guests]]\nname = 'g'\nmemory = 1\n")
+    with pytest.raises(VirtError, match=r"s\.toml:3: memory must be a size[^(]*$"):
+        await opened(path, HERE, TestDriver())
+
+
+@pytest_twisted.ensureDeferred
 async def test_only_plain_files_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for path in (tmp_path, tmp_path / "fifo", Path("/dev/zero"), tmp_path / "none"):

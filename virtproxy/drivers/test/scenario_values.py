@@ -47,9 +47,10 @@ def kib(table: Table, key: str, default: int) -> int:
     """A size in KiB, written with its unit."""
     if key not in table:
         return default
-    match = _SIZE.fullmatch(table.text(key))
+    given = table.raw(key)
+    match = _SIZE.fullmatch(given) if isinstance(given, str) else None
     if match is None:
-        table.error(key, f'{key} must be a size like "512 MiB" or "1.5 GiB", not {shown(table.raw(key))}')
+        table.error(key, f'{key} must be a size like "512 MiB" or "1.5 GiB", not {shown(given)}')
         return default
     return int(float(match[1]) * _UNITS[match[2]])
 
