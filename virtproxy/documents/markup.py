@@ -8,13 +8,19 @@ of what the elements mean.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable
 from xml.parsers import expat
 
 from virtproxy.errors import VirtError
 from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 
 DEPTH_MAX = 128
+# A document's characters (a string of the protocol has no more bytes), its elements, and one element's attributes.
+SIZE_MAX = 4 << 20
+ELEMENTS_MAX = 50_000
+ATTRIBUTES_MAX = 256
+_SPECIAL = re.compile("[&<>'\"]").search
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;"})
 
 
@@ -38,10 +44,14 @@ class Element:
         """The child elements."""
         return [child for child in self.children if isinstance(child, Element)]
 
+    def named(self, name: str) -> list[Element]:
+        """The child elements called `name`."""
+        return [child for child in self.children if isinstance(child, Element) and child.name == name]
+
     def find(self, path: str) -> Element | None:
         """The first descendant at `path` (names separated by slashes), or None."""
         here = self
-        for name in path.split("/"):
+        for name in path.split("/") if "/" in path else (path,):
             for child in here.children:
                 if isinstance(child, Element) and child.name == name:
                     here = child
@@ -88,20 +98,31 @@ class _Builder:
     """Collects expat's calls into a tree."""
 
     def __init__(self) -> None:
-        self.open: list[Element] = [Element("")]
+        self.root = Element("")
+        self.here = self.root.children
+        self.open: list[list[Element | str]] = []
+        self.left = ELEMENTS_MAX
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        if len(self.open) > DEPTH_MAX:
-            raise ValueError(f"elements are nested deeper than {DEPTH_MAX}")
+        self.left -= 1
+        if len(self.open) >= DEPTH_MAX or self.left < 0 or len(attributes) > ATTRIBUTES_MAX:
+            raise ValueError(self._too_much())
         element = Element(name, attributes)
-        self.open[-1].children.append(element)
-        self.open.append(element)
+        here = self.here
+        here.append(element)
+        self.open.append(here)
+        self.here = element.children
+
+    def _too_much(self) -> str:
+        if len(self.open) >= DEPTH_MAX:
+            return f"elements are nested deeper than {DEPTH_MAX}"
+        return f"more than {ELEMENTS_MAX} elements" if self.left < 0 else f"more than {ATTRIBUTES_MAX} attributes"
 
     def end(self, _name: str) -> None:
-        self.open.pop()
+        self.here = self.open.pop()
 
     def data(self, text: str) -> None:
-        self.open[-1].children.append(text)
+        self.here.append(text)
 
     def doctype(self, *_declaration: object) -> None:
         raise ValueError("a document type declaration is not accepted")
@@ -109,6 +130,9 @@ class _Builder:
 
 def parse(text: str) -> Element:
     """The root of the document `text`; VirtError XML_DETAIL, located, if it is not well formed."""
+    if len(text) > SIZE_MAX:
+        detail = f"at line 1: the document is longer than {SIZE_MAX} characters"
+        raise VirtError.of(ErrorCode.XML_DETAIL, detail, domain=ErrorDomain.DOMAIN)
     builder = _Builder()
     parser = expat.ParserCreate()
     parser.buffer_text = True
@@ -118,10 +142,10 @@ def parse(text: str) -> Element:
     parser.StartDoctypeDeclHandler = builder.doctype
     try:
         parser.Parse(text.encode("utf-8", "surrogateescape"), True)
-    except (expat.ExpatError, ValueError) as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:
         reason = expat.ErrorString(error.code) if isinstance(error, expat.ExpatError) else str(error)
         raise _not_well_formed(text, parser, str(reason)) from None
-    return builder.open[0].elements[0]
+    return builder.root.elements[0]
 
 
 def _not_well_formed(text: str, parser: expat.XMLParserType, reason: str) -> VirtError:
@@ -146,25 +170,44 @@ def escape(text: str) -> str:
 
 def format_document(root: Element) -> str:
     """The document as text, two spaces a level, attributes in single quotes, a newline at the end."""
-    return "\n".join(_lines(root, "")) + "\n"
+    lines: list[str] = []
+    _write(root, "", lines.append)
+    lines.append("")
+    return "\n".join(lines)
 
 
-def _lines(element: Element, indent: str) -> Iterator[str]:
-    attributes = "".join(f" {name}='{escape(value)}'" for name, value in element.attributes.items())
-    elements, text = element.elements, element.text
-    if element.name == "metadata":
-        yield indent + _verbatim(Element("metadata", element.attributes)).replace("/>", ">")
-        yield from (f"{indent}  {_verbatim(child)}" for child in elements)
-        yield f"{indent}</metadata>"
-    elif elements or (element.name in _OPENED and not text.strip()):
-        yield f"{indent}<{element.name}{attributes}>"
-        for child in elements:
-            yield from _lines(child, indent + "  ")
-        yield f"{indent}</{element.name}>"
-    elif text.strip():
-        yield f"{indent}<{element.name}{attributes}>{escape(text)}</{element.name}>"
+def _write(element: Element, indent: str, line: Callable[[str], None]) -> None:
+    """Write an element's lines; this is where the time of a formatted document goes."""
+    name = element.name
+    opening = f"{indent}<{name}"
+    for key, value in element.attributes.items():
+        opening += f" {key}='{value.translate(_ESCAPES) if _SPECIAL(value) else value}'"
+    inner: list[Element] = []
+    text = ""
+    for child in element.children:
+        if isinstance(child, str):
+            text += child
+        else:
+            inner.append(child)
+    if name == "metadata":
+        _write_metadata(element, inner, indent, line)
+    elif inner or (name in _OPENED and not text.strip()):
+        line(f"{opening}>")
+        deeper = f"{indent}  "
+        for each in inner:
+            _write(each, deeper, line)
+        line(f"{indent}</{name}>")
+    elif text and not text.isspace():
+        line(f"{opening}>{text.translate(_ESCAPES) if _SPECIAL(text) else text}</{name}>")
     else:
-        yield f"{indent}<{element.name}{attributes}/>"
+        line(f"{opening}/>")
+
+
+def _write_metadata(element: Element, inner: list[Element], indent: str, line: Callable[[str], None]) -> None:
+    line(indent + _verbatim(Element("metadata", element.attributes)).replace("/>", ">"))
+    for child in inner:
+        line(f"{indent}  {_verbatim(child)}")
+    line(f"{indent}</metadata>")
 
 
 def _verbatim(child: Element | str) -> str:

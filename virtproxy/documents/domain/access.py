@@ -122,7 +122,7 @@ class Access:
     def iothreads(self) -> list[int]:
         """The numbers of the domain's I/O threads."""
         listed = self.section("iothreadids")
-        given = [] if listed is None else [int(thread.attributes["id"]) for thread in listed.elements]
+        given = [] if listed is None else [int(thread.attributes["id"]) for thread in listed.named("iothread")]
         count = max(int(self.root.value("iothreads") or 0), len(given))
         free = (number for number in range(1, count + len(given) + 1) if number not in given)
         return given + [next(free) for _ in range(count - len(given))]

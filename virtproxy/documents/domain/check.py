@@ -21,6 +21,7 @@ from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 
 ACTIONS = {"on_poweroff": "destroy", "on_reboot": "restart", "on_crash": "destroy"}
 _CPUS_MAX = 1 << 16
+_IOTHREADS_MAX = 1 << 16
 
 
 def complete(root: Element) -> bytes:
@@ -125,7 +126,7 @@ def _complete_memory(root: Element) -> None:
     memory = root.child("memory")
     cells = root.find("cpu/numa")
     if cells is not None and memory.text == "0":
-        memory.set_text(str(sum(int(cell.attributes["memory"]) for cell in cells.elements if cell.name == "cell")))
+        memory.set_text(str(sum(int(cell.attributes["memory"]) for cell in cells.named("cell"))))
     most = int(memory.text)
     if most == 0:
         raise xml_error("Memory size must be specified via <memory> or in the <numa> configuration")
@@ -145,7 +146,7 @@ def _complete_vcpus(root: Element) -> None:
     element = root.child("vcpu")
     listed = root.find("vcpus")
     if listed is not None and listed.elements:
-        enabled = sum(each.attributes["enabled"] == "yes" for each in listed.elements)
+        enabled = sum(each.attributes["enabled"] == "yes" for each in listed.named("vcpu"))
         element.attributes["current"] = str(enabled)
     text = element.text.strip()
     current = element.attributes.get("current", text)
@@ -173,7 +174,7 @@ def _complete_placement(root: Element) -> None:
     if root.find("bootloader") is None:
         root.remove("bootloader_args")
     pages = root.find("memoryBacking/hugepages")
-    for page in [] if pages is None or root.find("cpu/numa") is not None else pages.elements:
+    for page in [] if pages is None or root.find("cpu/numa") is not None else pages.named("page"):
         nodes = sorted(cpu_numbers(page.attributes.get("nodeset", "")) or ())
         if nodes:
             detail = f"hugepages: node {nodes[0]} not found"
@@ -187,14 +188,14 @@ def _drop_pins(root: Element) -> None:
     tune, most = root.find("cputune"), int(root.value("vcpu") or 1)
     if tune is None:
         return
-    gone = [
-        child
+    gone = {
+        id(child)
         for child in tune.elements
         if (child.name == "vcpupin" and int(child.attributes["vcpu"]) >= most)
         or (child.name == "vcpusched" and int(child.attributes["vcpus"]) >= most)
-    ]
+    }
     if gone:
-        tune.children = [child for child in tune.children if child not in gone]
+        tune.children = [child for child in tune.children if id(child) not in gone]
         if not tune.children:
             root.remove("cputune")
 
@@ -203,23 +204,28 @@ def _complete_iothreads(root: Element) -> None:
     """Threads that are numbered are all numbered, by the lowest free numbers."""
     listed = root.find("iothreadids")
     count = root.find("iothreads")
-    given = [] if listed is None else [int(thread.attributes["id"]) for thread in listed.elements]
+    given = [] if listed is None else [int(thread.attributes["id"]) for thread in listed.named("iothread")]
     most = max(int(count.text) if count is not None and count.text else 0, len(given))
+    if most >= _IOTHREADS_MAX:
+        raise xml_error(f"invalid iothreads count '{most}'")
+    taken = set(given)
     if listed is not None:
         if count is None:
             count = Element("iothreads")
             root.children.insert(root.children.index(listed), count)
         count.set_text(str(most))
-        free = (number for number in range(1, most + len(given) + 1) if number not in given)
+        free = (number for number in range(1, most + len(given) + 1) if number not in taken)
         added = [next(free) for _ in range(most - len(given))]
         listed.children += [Element("iothread", {"id": str(number)}) for number in added]
-        given += added
+        taken.update(added)
     else:
-        given = list(range(1, most + 1))
+        taken = set(range(1, most + 1))
     for pin in (root.find("cputune") or Element("")).elements:
+        if pin.name not in ("iothreadpin", "iothreadsched"):
+            continue
         numbers = pin.attributes.get("iothread") or pin.attributes.get("iothreads") or ""
         for number in sorted(cpu_numbers(numbers) or ()):
-            if number not in given:
+            if number not in taken:
                 raise unsupported(f"Cannot find 'iothread' : {number}")
 
 

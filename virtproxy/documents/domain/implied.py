@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from bisect import insort_right
 from collections.abc import Iterable
 
 from virtproxy.documents.domain.grammar import group_child
@@ -16,6 +17,8 @@ from virtproxy.documents.markup import Element
 from virtproxy.errors import VirtError
 from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 
+# More controllers than any machine has; libvirt has no limit, and adds as many as a drive's address says.
+CONTROLLERS_MAX = 4096
 # Disks on one controller, by bus.
 _UNITS = {"scsi": 7, "fdc": 2, "ide": 4, "sata": 6}
 
@@ -28,7 +31,8 @@ def complete(root: Element) -> None:
     kinds: dict[str, list[Element]] = {}
     for device in devices.elements:
         kinds.setdefault(device.name, []).append(device)
-    _index_controllers(kinds)
+    controllers = _Controllers(kinds.get("controller", ()))
+    controllers.number()
     disks = kinds.get("disk", ())
     for disk in disks:
         _place_disk(disk)
@@ -37,7 +41,7 @@ def complete(root: Element) -> None:
     _number_ports(kinds)
     _place_hostdevs(kinds)
     _place_smartcards(kinds)
-    _add_controllers(kinds)
+    _add_controllers(kinds, controllers)
     _add_video(kinds)
     for index, interface in enumerate(kinds.get("interface", ())):
         _name_interface(interface, index)
@@ -56,69 +60,79 @@ def sort_disks(devices: Element) -> None:
     if len(disks) < 2:
         return
     rest = [device for device in devices.elements if device.name != "disk"]
-    order: list[tuple[str, int, Element]] = []
+    first: dict[str, int] = {}
+    keyed: list[tuple[int, int, Element]] = []
     for disk in disks:
         target = disk.find("target")
         attributes = {} if target is None else target.attributes
-        entry = attributes.get("bus", ""), disk_index(attributes.get("dev", "")), disk
-        order.insert(_disk_place(order, entry[0], entry[1]), entry)
-    devices.children = [*(disk for _, _, disk in order), *rest]
+        group = first.setdefault(attributes.get("bus", ""), len(first))
+        keyed.append((group, disk_index(attributes.get("dev", "")), disk))
+    keyed.sort(key=lambda entry: entry[:2])
+    devices.children = [*(disk for _, _, disk in keyed), *rest]
 
 
-def _disk_place(order: list[tuple[str, int, Element]], bus: str, index: int) -> int:
-    place = -1
-    for at in range(len(order) - 1, -1, -1):
-        if order[at][0] == bus:
-            if order[at][1] > index:
-                place = at
-            elif place < 0:
-                place = at + 1
-    return len(order) if place < 0 else place
+class _Controllers:
+    """Controllers in libvirt's order: by type as they came, those with a number behind lower ones of their type."""
+
+    def __init__(self, given: Iterable[Element]) -> None:
+        # By type: those in place, up to the last without a number, and the sorted ones behind it.
+        self.types: dict[str, tuple[list[Element], list[Element]]] = {}
+        self.taken: dict[str, set[int]] = {}
+        for controller in given:
+            self.add(controller)
+
+    def add(self, new: Element) -> None:
+        """Put one in its place."""
+        placed, tail = self.types.setdefault(new.attributes["type"], ([], []))
+        if "index" in new.attributes:
+            self.taken.setdefault(new.attributes["type"], set()).add(_index(new))
+            insort_right(tail, new, key=_index)
+        else:
+            placed += [*tail, new]
+            tail.clear()
+
+    def number(self) -> None:
+        """Give each its number: the lowest that is free among those of its type, or that of the companion before it."""
+        for type_, (placed, _) in self.types.items():
+            taken, following = self.taken.setdefault(type_, set()), 0
+            companions: set[tuple[int, str]] = set()
+            before = ("", "", -1)
+            for controller in placed:
+                attributes, model = controller.attributes, controller.attributes.get("model", "")
+                if "index" in attributes:
+                    index = _index(controller)
+                elif _joins(type_, model, before, companions):
+                    index = before[2]
+                else:
+                    while following in taken:
+                        following += 1
+                    index = following
+                taken.add(index)
+                companions.add((index, model))
+                before = type_, model, index
+                rest = {name: value for name, value in attributes.items() if name not in ("type", "index")}
+                controller.attributes = {"type": type_, "index": str(index), **rest}
+
+    def need(self, type_: str, indexes: Iterable[int]) -> None:
+        """Add those of a type that are not there."""
+        taken = self.taken.setdefault(type_, set())
+        for index in indexes:
+            if index not in taken:
+                self.add(Element("controller", {"type": type_, "index": str(index)}))
+
+    def all(self) -> list[Element]:
+        """All of them, in order."""
+        return [each for placed, tail in self.types.values() for each in (*placed, *tail)]
 
 
-def _insert_controller(controllers: list[Element], new: Element) -> None:
-    """Put a controller behind those of its type with lower numbers; one without a number behind all of them."""
-    type_, index = new.attributes["type"], int(new.attributes.get("index", -1))
-    place = len(controllers)
-    for at in range(len(controllers) - 1, -1, -1):
-        attributes = controllers[at].attributes
-        if attributes["type"] == type_:
-            if index < 0 or int(attributes.get("index", -1)) <= index:
-                place = at + 1
-                break
-            place = at
-    controllers.insert(place, new)
+def _index(controller: Element) -> int:
+    return int(controller.attributes["index"])
 
 
 def alone(device: Element) -> None:
     """Complete a device outside of a domain as far as it does not depend on others."""
     if device.name == "disk":
         _place_disk(device)
-
-
-def _index_controllers(kinds: dict[str, list[Element]]) -> None:
-    used: dict[str, set[int]] = {}
-    ordered: list[Element] = []
-    for controller in kinds.get("controller", ()):
-        _insert_controller(ordered, controller)
-    if ordered:
-        kinds["controller"] = ordered
-    companions: set[tuple[int, str]] = set()
-    before = ("", "", -1)
-    for controller in ordered:
-        attributes = controller.attributes
-        type_ = attributes["type"]
-        taken = used.setdefault(type_, set())
-        index, model = int(attributes.get("index", -1)), attributes.get("model", "")
-        if index < 0 and _joins(type_, model, before, companions):
-            index = before[2]
-        elif index < 0:
-            index = next(number for number in range(len(taken) + 1) if number not in taken)
-        taken.add(index)
-        companions.add((index, model))
-        before = type_, model, index
-        rest = {name: value for name, value in attributes.items() if name not in ("type", "index")}
-        controller.attributes = {"type": type_, "index": str(index), **rest}
 
 
 def _joins(type_: str, model: str, before: tuple[str, str, int], companions: set[tuple[int, str]]) -> bool:
@@ -234,20 +248,28 @@ def _place_smartcards(kinds: dict[str, list[Element]]) -> None:
             raise unsupported("Controllers must use the 'ccid' address type")
 
 
-def _add_controllers(kinds: dict[str, list[Element]]) -> None:
+def _add_controllers(kinds: dict[str, list[Element]], controllers: _Controllers) -> None:
     for type_ in _UNITS:
         disks = [disk for disk in kinds.get("disk", ()) if disk.child("target").attributes["bus"] == type_]
-        highest = max((_drive_controller(disk) for disk in disks), default=-1)
-        _add(kinds, type_, range(highest + 1))
-    serial = [each for name in ("channel", "console") for each in kinds.get(name, ())]
-    for device in serial:
+        controllers.need(type_, _up_to(disks))
+    for device in (*kinds.get("channel", ()), *kinds.get("console", ())):
         target = device.find("target")
         if target is not None and target.attributes.get("type") == "virtio":
-            _add(kinds, "virtio-serial", [_controller(device, "virtio-serial")])
+            controllers.need("virtio-serial", [_controller(device, "virtio-serial")])
     for card in kinds.get("smartcard", ()):
-        _add(kinds, "ccid", [_controller(card, "ccid")])
-    hostdevs = [each for each in kinds.get("hostdev", ()) if each.attributes["type"] == "scsi"]
-    _add(kinds, "scsi", range(max(map(_drive_controller, hostdevs), default=-1) + 1))
+        controllers.need("ccid", [_controller(card, "ccid")])
+    controllers.need("scsi", _up_to([each for each in kinds.get("hostdev", ()) if each.attributes["type"] == "scsi"]))
+    found = controllers.all()
+    if found:
+        kinds["controller"] = found
+
+
+def _up_to(devices: list[Element]) -> range:
+    """The numbers of the controllers up to the highest that the devices are on."""
+    highest = max(map(_drive_controller, devices), default=-1)
+    if highest >= CONTROLLERS_MAX:
+        raise xml_error(f"a drive is on controller {highest}, and there are at most {CONTROLLERS_MAX}")
+    return range(highest + 1)
 
 
 def _drive_controller(device: Element) -> int:
@@ -260,17 +282,6 @@ def _drive_controller(device: Element) -> int:
 def _controller(device: Element, type_: str) -> int:
     address = device.find("address")
     return 0 if address is None or address.attributes["type"] != type_ else int(address.attributes["controller"])
-
-
-def _add(kinds: dict[str, list[Element]], type_: str, indexes: Iterable[int]) -> None:
-    controllers = kinds.setdefault("controller", [])
-    present = {int(each.attributes["index"]) for each in controllers if each.attributes["type"] == type_}
-    for index in indexes:
-        if index not in present:
-            _insert_controller(controllers, Element("controller", {"type": type_, "index": str(index)}))
-            present.add(index)
-    if not controllers:
-        del kinds["controller"]
 
 
 def _add_video(kinds: dict[str, list[Element]]) -> None:
@@ -320,9 +331,9 @@ def _check_references(root: Element, kinds: dict[str, list[Element]]) -> None:
         if wanted is not None and wanted.attributes["id"] not in audio:
             raise xml_error(f"no audio device with ID {wanted.attributes['id']}")
     groups = root.find("throttlegroups")
-    known = {group.value("group_name") for group in ([] if groups is None else groups.elements)}
+    known = {group.value("group_name") for group in ([] if groups is None else groups.named("throttlegroup"))}
     for disk in kinds.get("disk", ()):
-        for filter_ in (disk.find("throttlefilters") or Element("")).elements:
+        for filter_ in (disk.find("throttlefilters") or Element("")).named("throttlefilter"):
             if filter_.attributes["group"] not in known:
                 raise xml_error(f"throttle group '{filter_.attributes['group']}' not found")
     for memory in kinds.get("memory", ()):

@@ -185,6 +185,8 @@ def _without(root: Element, *, passwords: bool, aliases: bool) -> Element:
     devices = root.find("devices")
     if devices is None:
         return root
+    if not aliases and not any("passwd" in device.attributes for device in devices.elements):
+        return root
     kept = [_bare(device, passwords, aliases) for device in devices.elements]
     twin, inner = root.shallow(), devices.shallow()
     inner.children = list(kept)

@@ -8,8 +8,8 @@ text). It returns None where libvirt leaves the value out. The tables name kinds
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache
 from uuid import UUID
 
 from virtproxy.errors import VirtError
@@ -94,6 +94,8 @@ def number(text: str, base: int = 10) -> int | None:
 
 
 def _integer(low: int, high: int, why: str, base: int = 10, form: str = "d") -> Kind:
+    # What it takes is short, and comes again and again.
+    @lru_cache(maxsize=512)
     def kind(text: str, element: str, attribute: str) -> str:
         value = number(text, base)
         if value is None or not low <= value <= high:
@@ -135,10 +137,9 @@ def _uuid(text: str, element: str, attribute: str) -> str:
         raise refused(text, element, attribute) from None
 
 
-@cache
-def cpu_numbers(text: str) -> frozenset[int] | None:
-    """The CPUs that a list such as "0-3,^2" names; None if it is no list."""
-    chosen: set[int] = set()
+def cpu_bits(text: str) -> int | None:
+    """The CPUs that a list such as "0-3,^2" names, a bit each; None if it is no list."""
+    chosen = 0
     for part in text.replace(" ", "").replace("\n", "").split(","):
         found = re.fullmatch(r"(\^?)(\d{1,5})(?:-(\d{1,5}))?", part)
         if found is None:
@@ -146,30 +147,50 @@ def cpu_numbers(text: str) -> frozenset[int] | None:
         first, last = int(found[2]), int(found[3] or found[2])
         if last < first or last >= _CPUS_MAX or (found[1] and found[3]):
             return None
-        numbers = range(first, last + 1)
-        chosen = chosen.difference(numbers) if found[1] else chosen.union(numbers)
-    return frozenset(chosen)
+        bits = (1 << (last + 1)) - (1 << first)
+        chosen = chosen & ~bits if found[1] else chosen | bits
+    return chosen
+
+
+def _runs(bits: int) -> Iterator[tuple[int, int]]:
+    """The first and the last of each run of set bits."""
+    first = 0
+    while bits:
+        zeros = (bits & -bits).bit_length() - 1
+        bits >>= zeros
+        ones = (~bits & (bits + 1)).bit_length() - 1
+        bits >>= ones
+        yield first + zeros, first + zeros + ones - 1
+        first += zeros + ones
+
+
+def cpu_numbers(text: str) -> frozenset[int] | None:
+    """The CPUs that a list such as "0-3,^2" names; None if it is no list."""
+    bits = cpu_bits(text)
+    return None if bits is None else frozenset(each for a, b in _runs(bits) for each in range(a, b + 1))
 
 
 def cpu_text(numbers: Iterable[int]) -> str:
     """A list of CPUs as libvirt writes it."""
-    runs: list[list[int]] = []
-    for number_ in sorted(numbers):
-        if runs and runs[-1][1] == number_ - 1:
-            runs[-1][1] = number_
-        else:
-            runs.append([number_, number_])
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+    bits = 0
+    for each in numbers:
+        bits |= 1 << each
+    return _bits_text(bits)
 
 
-def _cpuset(text: str, element: str, attribute: str) -> str | None:
-    chosen = cpu_numbers(text)
+def _bits_text(bits: int) -> str:
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in _runs(bits))
+
+
+@lru_cache(maxsize=256)
+def _cpuset(text: str, _element: str, attribute: str) -> str | None:
+    chosen = cpu_bits(text)
     if chosen is None:
         detail = f"Failed to parse bitmap '{text}'"
         raise VirtError.of(ErrorCode.INVALID_ARG, detail, domain=ErrorDomain.NONE)
     if not chosen:
         raise unsupported(f"Invalid value of '{attribute}': {text}")
-    return cpu_text(chosen)
+    return _bits_text(chosen)
 
 
 def mac(text: str) -> str | None:

@@ -7,8 +7,13 @@ Hooks of the tables' lines, as in `machine`.
 from __future__ import annotations
 
 from virtproxy.documents.domain.shape import Hook, Shaper
-from virtproxy.documents.domain.values import cpu_numbers, internal, unsupported, xml_error
+from virtproxy.documents.domain.values import cpu_bits, cpu_numbers, internal, unsupported, xml_error
 from virtproxy.documents.markup import Element
+from virtproxy.errors import VirtError
+from virtproxy.protocol.errors import ErrorCode, ErrorDomain
+
+# More NUMA cells than any machine has: the table of their distances has the square of this.
+CELLS_MAX = 512
 
 
 def cpu(_shaper: Shaper, element: Element, _parent: Element | None) -> bool:
@@ -39,6 +44,8 @@ def cpu(_shaper: Shaper, element: Element, _parent: Element | None) -> bool:
 def numa(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
     """Cells are numbered, and the distance from one to another is the same both ways."""
     cells = [child for child in element.elements if child.name == "cell"]
+    if len(cells) > CELLS_MAX:
+        raise xml_error(f"more than {CELLS_MAX} NUMA cells")
     numbers = sorted(int(cell.attributes.get("id", at)) for at, cell in enumerate(cells))
     if numbers != list(range(len(cells))):
         raise xml_error(
@@ -48,20 +55,26 @@ def numa(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
     for at, cell in enumerate(cells):
         if "id" not in cell.attributes:
             cell.attributes = {"id": str(at), **cell.attributes}
-    element.children.sort(key=lambda cell: int(cell.attributes["id"]) if cell in cells else len(cells))
-    cells.sort(key=lambda cell: int(cell.attributes["id"]))
+    element.children = [*sorted(cells, key=_cell), *(child for child in element.elements if child.name != "cell")]
+    cells.sort(key=_cell)
     if any(cell.find("distances") for cell in cells):
         _fill_distances(cells)
     for latency in (element.find("interconnects") or Element("")).elements:
+        if latency.name not in ("latency", "bandwidth"):
+            continue
         for name in ("initiator", "target"):
             if int(latency.attributes[name]) >= len(cells):
                 raise xml_error(f"'{name}' refers to a non-existent NUMA node")
 
 
+def _cell(cell: Element) -> int:
+    return int(cell.attributes["id"])
+
+
 def _fill_distances(cells: list[Element]) -> None:
     known: dict[tuple[int, int], str] = {}
     for at, cell in enumerate(cells):
-        for sibling in cell.child("distances").elements:
+        for sibling in cell.child("distances").named("sibling"):
             other = int(sibling.attributes["id"])
             if other >= len(cells):
                 raise xml_error(f"'sibling_id {other}' does not refer to a valid cell within NUMA 'cell id {at}'")
@@ -92,7 +105,7 @@ def maxphysaddr(_shaper: Shaper, element: Element, _parent: Element | None) -> N
 def vcpus(_shaper: Shaper, element: Element, parent: Element | None) -> bool:
     """All vCPUs are listed once one is."""
     assert parent is not None
-    given = {int(vcpu_.attributes["id"]): vcpu_ for vcpu_ in element.elements}
+    given = {int(vcpu_.attributes["id"]): vcpu_ for vcpu_ in element.named("vcpu")}
     text = parent.value("vcpu") or "1"
     most = int(text) if text.isdigit() else 0
     for number in given:
@@ -123,7 +136,7 @@ def vcpu(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
 def iothreadids(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
     """Each I/O thread has a number of its own."""
     seen: set[str] = set()
-    for thread in element.elements:
+    for thread in element.named("iothread"):
         number = thread.attributes["id"]
         if number in seen:
             raise xml_error(f"duplicate iothread id '{number}' found")
@@ -134,7 +147,7 @@ def cputune(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
     """Each vCPU's pinning and scheduler are said once, and in order."""
     pins: dict[int, Element] = {}
     scheds: dict[int, Element] = {}
-    rest: list[Element] = []
+    scheduled = 0
     for child in element.elements:
         if child.name == "vcpupin":
             vcpu_ = int(child.attributes["vcpu"])
@@ -142,15 +155,18 @@ def cputune(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
                 raise internal(f"duplicate vcpupin for vcpu '{vcpu_}'")
             pins[vcpu_] = child
         elif child.name == "vcpusched":
+            bits = cpu_bits(child.attributes["vcpus"]) or 0
+            if bits & scheduled:
+                detail = "vcpusched attributes 'vcpus' must not overlap"
+                raise VirtError.of(ErrorCode.XML_DETAIL, detail, domain=ErrorDomain.DOMAIN)
+            scheduled |= bits
             for vcpu_ in sorted(cpu_numbers(child.attributes["vcpus"]) or ()):
                 scheds[vcpu_] = Element("vcpusched", {**child.attributes, "vcpus": str(vcpu_)})
-        else:
-            rest.append(child)
     if pins or scheds:
-        _merge(element, rest, {"vcpupin": pins, "vcpusched": scheds})
+        _merge(element, {"vcpupin": pins, "vcpusched": scheds})
 
 
-def _merge(element: Element, rest: list[Element], per_vcpu: dict[str, dict[int, Element]]) -> None:
+def _merge(element: Element, per_vcpu: dict[str, dict[int, Element]]) -> None:
     children: list[Element | str] = []
     done: set[str] = set()
     for child in element.elements:
@@ -159,7 +175,7 @@ def _merge(element: Element, rest: list[Element], per_vcpu: dict[str, dict[int, 
                 done.add(child.name)
                 found = per_vcpu[child.name]
                 children += [found[number] for number in sorted(found)]
-        elif child in rest:
+        else:
             children.append(child)
     element.children = children
 
