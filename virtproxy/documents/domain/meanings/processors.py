@@ -157,7 +157,7 @@ def cputune(_shaper: Shaper, element: Element, _parent: Element | None) -> None:
         elif child.name == "vcpusched":
             bits = cpu_bits(child.attributes["vcpus"]) or 0
             if bits & scheduled:
-                detail = "vcpusched attributes 'vcpus' must not overlap"
+                detail = "'vcpusched' attributes 'vcpus' must not overlap"
                 raise VirtError.of(ErrorCode.XML_DETAIL, detail, domain=ErrorDomain.DOMAIN)
             scheduled |= bits
             for vcpu_ in sorted(cpu_numbers(child.attributes["vcpus"]) or ()):
