@@ -95,6 +95,39 @@ async def test_guests_come_from_a_template_in_the_mix_that_is_asked_for(tmp_path
 
 
 @pytest_twisted.ensureDeferred
+async def test_networks_are_made_and_kept(tmp_path: Path) -> None:
+    text = """
+    host.base = "empty"
+    [[networks]]
+    name = "lan-{n}"
+    count = 2
+    address = "10.1.0.1/24"
+    dhcp = true
+    autostart = true
+    [[networks]]
+    name = "idle"
+    state = "inactive"
+    """
+    where = place(tmp_path, text, test_state=str(tmp_path / "state.xml"))
+    driver, client = await client_of(where)
+    wanted = remote.ConnectListAllNetworksArgs(need_results=1, flags=0)
+    for _ in range(2):
+        nets = {net.name: net for net in (await client.call(remote.CONNECT_LIST_ALL_NETWORKS, wanted)).nets}
+        assert set(nets) == {"lan-1", "lan-2", "idle"}
+        asked = remote.NetworkGetXmlDescArgs(net=nets["lan-2"], flags=0)
+        xml = (await client.call(remote.NETWORK_GET_XML_DESC, asked)).xml
+        assert "<range start='10.1.0.2' end='10.1.0.254'/>" in xml
+        for name, active in (("lan-1", 1), ("idle", 0)):
+            about = remote.NetworkIsActiveArgs(net=nets[name])
+            assert (await client.call(remote.NETWORK_IS_ACTIVE, about)).active == active
+            auto = await client.call(remote.NETWORK_GET_AUTOSTART, remote.NetworkGetAutostartArgs(net=nets[name]))
+            assert auto.autostart == active
+        # The second time as the file of the state has them.
+        await driver.stop()
+        driver, client = await client_of(where)
+
+
+@pytest_twisted.ensureDeferred
 async def test_the_same_seed_makes_the_same_host(tmp_path: Path) -> None:
     first = read_scenario(str(tmp_path / "x"), lambda path: GUESTS)
     assert first == read_scenario(str(tmp_path / "x"), lambda path: GUESTS)

@@ -14,7 +14,7 @@ import sys
 import libvirt
 
 
-def said(command):
+def said(command: str) -> str:
     """What a command said, on both streams, and its status."""
     ended = subprocess.run(
         ["sh", "-c", command], env={**os.environ, "URI": sys.argv[1]}, stdin=subprocess.DEVNULL,

@@ -68,7 +68,9 @@ class Furnished(NodeDevices):
     async def _make_interface(self, plan: InterfacePlan) -> None:
         wanted = remote.InterfaceDefineXmlArgs(xml=plan.xml, flags=0)
         iface = (await call_own(self, remote.INTERFACE_DEFINE_XML, wanted)).iface
-        if plan.active:
+        running = (await call_own(self, remote.INTERFACE_IS_ACTIVE, remote.InterfaceIsActiveArgs(iface=iface))).active
+        # A file may describe one twice: the later description wins.
+        if plan.active and not running:
             await call_own(self, remote.INTERFACE_CREATE, remote.InterfaceCreateArgs(iface=iface, flags=0))
 
     async def _make_pool(self, plan: PoolPlan) -> None:

@@ -20,13 +20,12 @@ def read_networks(source: Source, top: Table, seed: int) -> list[NetworkPlan]:
     found = []
     for table in tables(source, top, "networks", ("name", "count", "state", "autostart", "bridge", "address", "dhcp")):
         address = _address(table)
-        for number, name in named(table):
+        bridge = f"<bridge name='{escape(table.text('bridge'))}'/>" if "bridge" in table else ""
+        # libvirt has no NAT without an address.
+        forward = "<forward mode='nat'/>" if address else ""
+        for _, name in named(table):
             uuid = made_up_uuid(seed, "network", name)
-            bridge = table.text("bridge", f"virbr{number}")
-            xml = (
-                f"<network><name>{escape(name)}</name><uuid>{uuid}</uuid><forward mode='nat'/>"
-                f"<bridge name='{escape(bridge)}'/>{address}</network>"
-            )
+            xml = f"<network><name>{escape(name)}</name><uuid>{uuid}</uuid>{forward}{bridge}{address}</network>"
             found.append(NetworkPlan(xml, is_active(table), table.flag("autostart")))
     return found
 
