@@ -123,7 +123,9 @@ def size(element: Element, complaint: str = "malformed capacity element") -> int
         raise error(complaint)
     value = int(text) * unit_factor(element.attributes.get("unit", ""))
     if value > SIZE_MAX:
-        raise error(f"value too large: {text}{element.attributes.get('unit', '')}", ErrorCode.OVERFLOW)
+        raise error(
+            f"value too large: {text}{element.attributes.get('unit', '')}", ErrorCode.OVERFLOW, ErrorDomain.NONE
+        )
     return value
 
 

@@ -23,7 +23,7 @@ from virtproxy.documents.storage import (
     size,
     unit_factor,
 )
-from virtproxy.protocol.errors import ErrorCode
+from virtproxy.protocol.errors import ErrorCode, ErrorDomain
 
 TYPES = ("file", "block", "dir", "network", "netdir", "ploop")
 FEATURES = ("lazy_refcounts", "extended_l2")
@@ -271,9 +271,9 @@ def _encryption(element: Element | None) -> Encryption | None:
         return None
     word = element.attributes.get("format")
     if word is None:
-        raise error("unknown volume encryption format (null)")
+        raise error("unknown volume encryption format")
     if word not in ("default", "qcow", "luks", "luks2", "luks-any"):
-        raise error(f"unknown volume encryption format {word}")
+        raise error(f"unknown volume encryption format type {word}", ErrorCode.CONFIG_UNSUPPORTED)
     encryption = Encryption(word)
     secret = element.find("secret")
     if secret is not None:
@@ -286,12 +286,14 @@ def _encryption(element: Element | None) -> Encryption | None:
 def _secret(encryption: Encryption, secret: Element) -> None:
     type = secret.attributes.get("type")
     if type is None:
-        raise error("unknown volume encryption secret type (null)")
+        raise error("unknown volume encryption secret type")
     if type != "passphrase":
-        raise error(f"unknown volume encryption secret type {type}")
+        raise error(f"unknown volume encryption secret type {type}", ErrorCode.CONFIG_UNSUPPORTED)
     uuid, usage = secret.attributes.get("uuid"), secret.attributes.get("usage")
-    if (uuid is None) == (usage is None):
-        raise error("either secret uuid or usage expected")
+    if uuid is None and usage is None:
+        raise error("missing secret uuid or usage attribute", domain=ErrorDomain.NONE)
+    if uuid is not None and usage is not None:
+        raise error("either secret uuid or usage expected", domain=ErrorDomain.NONE)
     encryption.secret_type, encryption.secret_usage = type, usage
     if uuid is not None:
         if not re.fullmatch(r"(?:[0-9A-Fa-f]{2}[- ]*){16}", uuid):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from virtproxy.driver import Call, ErrorCode, Stream, enums, implements, remote, run_program
 from virtproxy.drivers.storage import local, raw
+from virtproxy.drivers.storage.backends.directory import refuse_flags
 from virtproxy.drivers.storage.errors import failure, invalid_argument, system
 from virtproxy.drivers.storage.pool import Volume
 from virtproxy.drivers.storage.state import PoolState
@@ -76,7 +77,7 @@ class Content(PoolState):
         await self._wipe(call, args.vol, args.algorithm, args.flags)
 
     async def _wipe(self, call: Call, ref: remote.NonnullStorageVol, algorithm: int, flags: int) -> None:
-        self.check_flags(call, flags)
+        refuse_flags(flags, "storageVolWipePattern")
         if algorithm > Algorithm.TRIM:
             raise invalid_argument(f"wiping algorithm {algorithm} not supported")
         volume = self.volume_of(ref)

@@ -87,7 +87,7 @@ class Images:
                 if error.code == ErrorCode.SYSTEM_ERROR:
                     raise internal("unable to find qemu-img") from None
                 # What a client is told names the volume, not where it is made.
-                raise internal(HIDDEN_PART.sub("", error.str2 or "")) from None
+                raise VirtError.of(ErrorCode(error.code), HIDDEN_PART.sub("", error.str2 or "")) from None
 
     @asynccontextmanager
     async def _secret(self, encryption: Encryption | None, *, creating: bool) -> AsyncIterator[_Secret]:
@@ -157,8 +157,6 @@ def check(volume: VolumeDocument, preallocate: bool = False) -> None:
         plain = target.format == "raw" and target.encryption is None
         why = "is not supported for raw volumes" if plain else "only available with qcow2"
         raise failure(ErrorCode.CONFIG_UNSUPPORTED, f"metadata preallocation {why}")
-    if target.compat not in (None, "0.10", "1.1"):
-        raise failure(ErrorCode.CONFIG_UNSUPPORTED, f"unsupported compatibility level {target.compat}")
     for feature in sorted(target.features or ()):
         if (target.compat or _COMPAT_DEFAULT) == "0.10":
             raise failure(ErrorCode.CONFIG_UNSUPPORTED, f"{feature} not supported with compat level {target.compat}")

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from virtproxy.documents.storage import Permissions
 from virtproxy.documents.storage_pool import PoolDocument
 from virtproxy.documents.storage_volume import Encryption, Image, Timestamps, VolumeDocument
-from virtproxy.driver import ErrorCode, VirtError
+from virtproxy.driver import ErrorCode, VirtError, system_error
 from virtproxy.drivers.storage.errors import failed, failure, system
 from virtproxy.drivers.storage.probe import HEAD, Probed, probe, resolve
 
@@ -33,7 +33,7 @@ def scan(pool: PoolDocument) -> list[VolumeDocument]:
     try:
         names = sorted(os.listdir(path))
     except OSError as error:
-        raise system(error, f"cannot open directory '{path}'") from None
+        raise system_error(error, f"cannot open directory '{path}'") from None
     volumes = list(_volumes(path, names))
     measure(pool)
     return volumes

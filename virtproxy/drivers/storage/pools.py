@@ -9,7 +9,7 @@ from typing import Any
 from virtproxy.documents import validate
 from virtproxy.documents.storage import POOL_TYPES, parse_root
 from virtproxy.documents.storage_pool import PoolDocument, parse
-from virtproxy.driver import Call, ErrorCode, ErrorDomain, VirtError, enums, implements, remote
+from virtproxy.driver import Call, VirtError, enums, implements, remote
 from virtproxy.drivers.storage.capabilities import capabilities
 from virtproxy.drivers.storage.errors import internal, invalid, unsupported
 from virtproxy.drivers.storage.pool import Pool
@@ -89,8 +89,6 @@ class Pools(PoolState):
     async def pool_build(self, call: Call, args: remote.StoragePoolBuildArgs) -> None:
         async def build(pool: Pool) -> None:
             _check_inactive(pool, "already active")
-            self.check_flags(call, args.flags, Build.OVERWRITE, Build.NO_OVERWRITE)
-            _check_exclusive(args.flags, Build.OVERWRITE, Build.NO_OVERWRITE, "BUILD")
             await pool.backend.build(pool, args.flags)
             self.tell(pool, Lifecycle.CREATED)
 
@@ -101,7 +99,6 @@ class Pools(PoolState):
         async def delete(pool: Pool) -> None:
             _check_inactive(pool, "still active")
             pool.check_idle()
-            self.check_flags(call, args.flags, enums.StoragePoolDeleteFlags.ZEROED)
             await pool.backend.delete(pool, args.flags)
             self.tell(pool, Lifecycle.DELETED)
 
@@ -216,16 +213,8 @@ def _check_inactive(pool: Pool, how: str) -> None:
 
 def _build_flags(flags: int) -> int | None:
     """How a pool is built before its start; None if it is not."""
-    _check_exclusive(flags, Create.WITH_BUILD_OVERWRITE, Create.WITH_BUILD_NO_OVERWRITE, "CREATE_WITH_BUILD")
     if flags & Create.WITH_BUILD_OVERWRITE:
         return int(Build.OVERWRITE)
     if flags & Create.WITH_BUILD_NO_OVERWRITE:
         return int(Build.NO_OVERWRITE)
     return int(Build.NEW) if flags & Create.WITH_BUILD else None
-
-
-def _check_exclusive(flags: int, one: int, other: int, stem: str) -> None:
-    if flags & one and flags & other:
-        names = [f"VIR_STORAGE_POOL_{stem}_{word}" for word in ("OVERWRITE", "NO_OVERWRITE")]
-        detail = f"Flags '{names[0]}' and '{names[1]}' are mutually exclusive"
-        raise VirtError(ErrorCode.INVALID_ARG, detail, domain=ErrorDomain.STORAGE, str2=names[0], int1=0, int2=0)

@@ -228,7 +228,7 @@ class PoolState(Driver):
     def check_flags(self, call: Call, flags: int, *allowed: int) -> None:
         """VirtError INVALID_ARG if `flags` has a bit that is in none of `allowed`."""
         for bits in allowed:
-            flags &= ~bits
+            flags &= ~int(bits)
         refuse_flags(flags, "storage" + (call.procedure.api or "").removeprefix("vir").removeprefix("Storage"))
 
 

@@ -121,7 +121,7 @@ class Volumes(PoolState):
     async def _resize(self, volume: Volume, capacity: int, flags: int) -> None:
         document, pool = volume.document, volume.pool
         size = _wanted(document.capacity, capacity, flags)
-        if size < document.allocation and not flags & Resize.SHRINK:
+        if size < document.allocation:
             raise invalid_argument("can't shrink capacity below existing allocation")
         if size < document.capacity and not flags & Resize.SHRINK:
             detail = "Can't shrink capacity below current capacity unless shrink flag explicitly specified"

@@ -22,6 +22,8 @@ OVERWRITE = enums.StoragePoolBuildFlags.OVERWRITE
 NO_OVERWRITE = enums.StoragePoolBuildFlags.NO_OVERWRITE
 # What a pool's new directory gets, and what each one above it.
 DIRECTORY_MODE, PARENT_MODE = 0o711, 0o755
+# Errors about flags name the function that saw them: clients are shown libvirt's.
+BUILD = "virStorageBackendFileSystemBuild"
 
 
 class Directory(Backend):
@@ -34,11 +36,14 @@ class Directory(Backend):
         await self.place.blocking(self.unfinished.clean, pool.path)
 
     async def build(self, pool: Pool, flags: int) -> None:
+        refuse_flags(flags & ~int(OVERWRITE | NO_OVERWRITE), BUILD)
+        check_exclusive(flags)
         await self._call(_make_directory, pool.path, pool.document.permissions)
         if flags & (OVERWRITE | NO_OVERWRITE):
             raise invalid(f"No source device specified when formatting pool '{pool.name}'")
 
     async def delete(self, pool: Pool, flags: int) -> None:
+        refuse_flags(flags, "virStorageBackendDeleteLocal")
         try:
             await self.place.blocking(os.rmdir, pool.path)
         except OSError as error:
@@ -149,6 +154,14 @@ def refuse_flags(flags: int, function: str) -> None:
     if flags:
         detail = f"unsupported flags (0x{flags:x}) in function {function}"
         raise VirtError(ErrorCode.INVALID_ARG, detail, domain=18, str1=function, str2="flags", int1=0, int2=0)
+
+
+def check_exclusive(flags: int) -> None:
+    """VirtError INVALID_ARG if a client asks to overwrite and not to."""
+    if flags & OVERWRITE and flags & NO_OVERWRITE:
+        names = "'VIR_STORAGE_POOL_BUILD_OVERWRITE' and 'VIR_STORAGE_POOL_BUILD_NO_OVERWRITE'"
+        detail = f"Flags {names} are mutually exclusive"
+        raise VirtError(ErrorCode.INVALID_ARG, detail, domain=18, str1=BUILD, str2="ctl", int1=0, int2=0)
 
 
 def unsupported_copy(source: VolumeDocument, volume: VolumeDocument) -> VirtError:

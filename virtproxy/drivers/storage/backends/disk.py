@@ -96,7 +96,7 @@ class Disk(Backend):
         wanted = "dos" if wanted == "unknown" else wanted
         if not flags & OVERWRITE:
             await check_empty(self.place, device, _PROBED.get(wanted, wanted), table=True)
-        refuse_flags(flags & ~(OVERWRITE | NO_OVERWRITE), "virStorageBackendDiskBuildPool")
+        refuse_flags(flags & ~int(OVERWRITE | NO_OVERWRITE), "virStorageBackendDiskBuildPool")
         await self.run("parted", device, "mklabel", "--script", _LABELS.get(wanted, wanted))
 
     async def delete(self, pool: Pool, flags: int) -> None:

@@ -11,13 +11,19 @@ from collections.abc import Iterator
 from xml.sax.saxutils import quoteattr
 
 from virtproxy.documents.storage_pool import PoolDocument, parse_source
-from virtproxy.driver import ErrorCode, VirtError, enums, run_program
-from virtproxy.drivers.storage.backends.directory import NO_OVERWRITE, OVERWRITE, Directory
+from virtproxy.driver import ErrorCode, VirtError, run_program
+from virtproxy.drivers.storage.backends.directory import (
+    BUILD,
+    NO_OVERWRITE,
+    OVERWRITE,
+    Directory,
+    check_exclusive,
+    refuse_flags,
+)
 from virtproxy.drivers.storage.backends.signature import check_empty
-from virtproxy.drivers.storage.errors import failed, failure, internal, invalid_argument
+from virtproxy.drivers.storage.errors import failed, failure, invalid_argument
 from virtproxy.drivers.storage.pool import Pool
 
-ZEROED = enums.StoragePoolDeleteFlags.ZEROED
 MOUNTS = "/proc/self/mountinfo"
 # What libvirt leaves out of what a host exports.
 _SAFE = ("nodev", "nosuid", "noexec")
@@ -42,6 +48,8 @@ class FileSystem(Directory):
             await self.run("umount", "--", pool.path)
 
     async def build(self, pool: Pool, flags: int) -> None:
+        refuse_flags(flags & ~int(OVERWRITE | NO_OVERWRITE), BUILD)
+        check_exclusive(flags)
         await super().build(pool, 0)
         if not flags & (OVERWRITE | NO_OVERWRITE):
             return
@@ -125,7 +133,7 @@ def _options(document: PoolDocument) -> Iterator[str]:
 def _refused(error: VirtError) -> VirtError:
     """A failed mount without the separator that libvirt does not write."""
     message = (error.str2 or error.message or "").replace(" -- ", " ")
-    return internal(message)
+    return VirtError.of(ErrorCode.INTERNAL_ERROR, message)
 
 
 def _is_mounted(document: PoolDocument) -> bool:

@@ -38,7 +38,7 @@ class VolumeGroup(Backend):
         await self.run("vgchange", "-aln", _group(pool.document))
 
     async def build(self, pool: Pool, flags: int) -> None:
-        refuse_flags(flags & ~(OVERWRITE | NO_OVERWRITE), "virStorageBackendLogicalBuildPool")
+        refuse_flags(flags & ~int(OVERWRITE | NO_OVERWRITE), "virStorageBackendLogicalBuildPool")
         devices = [device.path for device in pool.document.source.devices]
         if not devices:
             raise invalid(f"No source device specified when formatting pool '{pool.name}'")
