@@ -13,7 +13,7 @@ EMPTY = "an element without anything in it is written shorter"
 STARTED = "the C driver says that it has started the domain, and has not"
 SECRET = "the C driver shows the passwords in a saved image without the flag that asks for them"
 TWICE = "the C driver takes one device of the host twice"
-CPU_MODELS = "there are no CPU models yet"
+CPU_MODELS = "which model fits several CPUs is not computed"
 
 CALLS = {
     'iothreads: x.setIOThreadParams(2, {"poll_max_ns": 5, "poll_grow": 4, "poll_shrink": 3}, 1)': POLLING,
@@ -30,8 +30,6 @@ CALLS = {
     'snapshots: dom.snapshotCreateXML("<domainsnapshot")': PARSER,
     'checkpoints: dom.checkpointCreateXML("<domaincheckpoint")': PARSER,
     "guest agent: contents(s0)": "the picture is another one",
-    'start and stop: conn.getCPUModelNames("x86_64")[:3]': CPU_MODELS,
-    'start and stop: conn.getCPUModelNames("zz")': CPU_MODELS,
     'start and stop: conn.baselineCPU(["<cpu><arch>x86_64</arch><model>Penryn</model></cpu>"], 0)': CPU_MODELS,
     'start and stop: conn.baselineCPU(["<cpu/>"], 0)': CPU_MODELS,
     "devices: x.attachDeviceFlags(HOSTDEV, 1)": TWICE,
@@ -43,9 +41,15 @@ CALLS = {
     "devices: x.attachDeviceFlags(MDEV, 1)": "the C driver has no word for the type",
 }
 
+# The lab's libvirtd has its own list of CPU models; ours reads that of the system.
+CALLS_OF_11_3 = {
+    'start and stop: conn.getCPUModelNames("x86_64")': "the list is that of the libvirt that is installed",
+    'start and stop: conn.getCPUModelNames("i686")': "the list is that of the libvirt that is installed",
+}
 # What changed between 9.0.0 and 11.3.0, whose interface is presented.
 NEWER_SECTIONS = {"devices", "devices and tuning again", "iothreads", "polling of iothreads"}
 CALLS_OF_9_0 = {
+    'start and stop: conn.getCPUModelNames("riscv64")': "libvirt knows the architecture now",
     "guest agent: dom.securityLabelList()": "libvirtd 9.0.0 fails without a reason",
     "guest agent: dom.messages(4)": "there is a third kind of messages",
 }

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.drivers.test.conftest import Peer
-from tests.drivers.test.differences import CALLS, CALLS_OF_9_0, NEWER_SECTIONS
+from tests.drivers.test.differences import CALLS, CALLS_OF_9_0, CALLS_OF_11_3, NEWER_SECTIONS
 from tests.drivers.test.masks import masked
 
 HERE = Path(__file__).parent
@@ -57,7 +57,7 @@ def test_every_call_about_domains_is_answered_alike(peer: Peer, uri: str, tmp_pa
     theirs, ours = answers(peer, peer.uri, tmp_path / "c"), answers(peer, uri, tmp_path / "ours")
     assert list(theirs) == list(ours)
     assert len(theirs) > 900
-    expected = CALLS | (CALLS_OF_9_0 if peer.version == "9.0.0" else {})
+    expected = CALLS | (CALLS_OF_9_0 if peer.version == "9.0.0" else CALLS_OF_11_3)
     if peer.version == "9.0.0":
         theirs = {label: answer for label, answer in theirs.items() if label.partition(":")[0] not in NEWER_SECTIONS}
     differing = {label for label, answer in theirs.items() if ours[label] != answer}

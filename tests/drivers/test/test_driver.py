@@ -157,6 +157,7 @@ def plain_arguments(harness: DriverHarness, procedure: Procedure[Any, Any], word
         "checkpoint": remote.NonnullDomainCheckpoint(name=word, dom=dom),
         "dxml": None if procedure is not remote.DOMAIN_SAVE_IMAGE_DEFINE_XML else XML.format("saved"),
         "file": "test",
+        "arch": "aarch64",
         "mount_point": None,
         "pid_value": 1,
         "iothread_id": 2 if procedure is remote.DOMAIN_ADD_IOTHREAD else 1,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from virtproxy.drivers.test.agent import Agent
 from virtproxy.drivers.test.checkpoints import Checkpoints
+from virtproxy.drivers.test.cpu_models import CpuModels
 from virtproxy.drivers.test.devices import Devices
 from virtproxy.drivers.test.fake import Fake
 from virtproxy.drivers.test.interfaces import Interfaces
@@ -32,7 +33,7 @@ __all__ = ["TestDriver"]
 
 class Domains(
     Lookups, Lifecycle, Reports, Vcpus, Memory, Iothreads, Tuning, Rates, Metadata, Agent, Devices, Saving,
-    Snapshots, Checkpoints,
+    Snapshots, Checkpoints, CpuModels,
 ):  # fmt: skip
     """The domains and what belongs to them."""
 
