@@ -2,7 +2,7 @@
 """The test driver, `test:///default`: a pretended host in memory, for demonstrations and for tests of clients.
 
 All its clients share one host; when the last one leaves, everything is put back as it was. Nothing outside
-the process is touched.
+the process is changed.
 """
 
 from __future__ import annotations
