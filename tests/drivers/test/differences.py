@@ -78,4 +78,6 @@ OBJECT_CALLS_OF_9_0 = {
     """networks updated: n.update(1, 10, -1, "<host ip='10.0.0.5'><hostname>x</hostname></host>")""": NOT_YET,
     """networks updated: n.update(1, 11, -1, "<txt name='q' value='y'/>")""": NOT_YET,
     'networks updated: n.update(3, 11, -1, "")': NAMED,
+    'pools made and defined: conn.storagePoolDefineXML("")': NAMED,
+    'volumes: p.createXML("")': NAMED,
 }

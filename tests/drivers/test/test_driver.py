@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from tests.support.toy import error_of, result_of
 from virtproxy.documents.domain import CheckpointDocument, SnapshotDocument
 from virtproxy.documents.markup import Element
+from virtproxy.documents.storage import POOL_TYPES
+from virtproxy.documents.storage_volume import parse
 from virtproxy.driver import ErrorCode, Identity, VirtError, remote
 from virtproxy.driver.harness import DriverHarness
 from virtproxy.drivers.test import TestDriver
+from virtproxy.drivers.test.volume import VolumeThing
 from virtproxy.protocol.schema import Procedure, decode_error
 from virtproxy.wire.frame import ERROR, OK
 
@@ -114,12 +117,14 @@ def implemented() -> list[Procedure[Any, Any]]:
 
 
 NETWORK_UUID = bytes.fromhex("dd8fe8846c02601e7551cca97df1c5df")
+POOL_UUID = bytes.fromhex("dfe224cb28fb8dd0c4b264eb3f0f4566")
 WORDS = (
     "test", "default", "default-pool", "eth1", "computer", "aa:bb:cc:dd:ee:ff", "vda", "", XML.format("made"),
     "<disk type='file'><source file='/a'/><target dev='vda' bus='virtio'/></disk>",
     "<disk type='file'><source file='/a'/><target dev='vdb' bus='virtio'/></disk>",
     "<domaincheckpoint/>", "<domainsnapshot/>", "<network><name>made</name></network>", "<txt name='a' value='b'/>",
-    "<interface type='ethernet' name='made'/>",
+    "<interface type='ethernet' name='made'/>", "<volume><name>made</name><capacity>1</capacity></volume>",
+    "<pool type='dir'><name>made</name><target><path>/made</path></target></pool>", "logical", "vol", "/vol",
     "<device><capability type='scsi_host'><host>1</host><capability type='fc_host'/></capability></device>",
 )  # fmt: skip
 
@@ -134,6 +139,8 @@ def furnished(driver: TestDriver) -> TestDriver:
         assert document is not None
         document.root.children.append(Element("iothreads", text="1"))
         document.root.child("devices").child("disk").children.append(Element("alias", {"name": "test"}))
+    volume = parse("<volume><name>vol</name><capacity>1</capacity></volume>", POOL_TYPES["dir"])
+    driver.pools.by_name("default-pool").volumes["vol"] = VolumeThing(volume, "default-pool", "/default-pool")
     driver.images["test"] = XML.format("saved")
     return driver
 
@@ -148,7 +155,10 @@ def plain_arguments(harness: DriverHarness, procedure: Procedure[Any, Any], word
         "net": remote.NonnullNetwork(name=word, uuid=NETWORK_UUID),
         "command": 3,
         "section": 11,
-        "pool": remote.NonnullStoragePool(name=word, uuid=dom.uuid),
+        "pool": remote.NonnullStoragePool(name="default-pool" if "VOL_" in procedure.name else word, uuid=POOL_UUID),
+        "vol": remote.NonnullStorageVol(pool="default-pool", name="vol", key="/default-pool/vol"),
+        "clonevol": remote.NonnullStorageVol(pool="default-pool", name="vol", key="/default-pool/vol"),
+        "src_spec": None,
         "iface": remote.NonnullInterface(name=word, mac=word),
         "doms": [],
         "pages": [4],
@@ -215,6 +225,7 @@ def test_every_method_checks_what_its_procedure_declares(procedure: Procedure[An
         *never, remote.NETWORK_CREATE, remote.NETWORK_UNDEFINE, remote.INTERFACE_CREATE, remote.STORAGE_POOL_CREATE,
         remote.STORAGE_POOL_UNDEFINE, remote.DOMAIN_SET_MAX_MEMORY, remote.DOMAIN_GET_METADATA,
         remote.DOMAIN_SET_VCPUS_FLAGS, remote.INTERFACE_CHANGE_COMMIT, remote.INTERFACE_CHANGE_ROLLBACK,
+        remote.STORAGE_POOL_BUILD, remote.STORAGE_POOL_DELETE,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from tests.drivers.test.masks import masked
 
 HERE = Path(__file__).parent
 SCRIPT, CALL_LIST = HERE / "object_script.py", HERE / "object_calls.txt"
-CLASSES = ("virNetwork", "virInterface", "virNodeDevice")
+CLASSES = ("virNetwork", "virInterface", "virNodeDevice", "virStoragePool", "virStorageVol")
 # What is no call, and what is one that is there in another form.
 NOT_CALLED = {"c_pointer", "connect", "UUID", "portLookupByUUID", "streamBufSize"}
 

@@ -20,13 +20,13 @@ from virtproxy.drivers.test.memory import Memory
 from virtproxy.drivers.test.metadata import Metadata
 from virtproxy.drivers.test.networks import Networks
 from virtproxy.drivers.test.nodedevs import NodeDevices
-from virtproxy.drivers.test.pools import Pools
 from virtproxy.drivers.test.rates import Rates
 from virtproxy.drivers.test.reports import Reports
 from virtproxy.drivers.test.saving import Saving
 from virtproxy.drivers.test.snapshots import Snapshots
 from virtproxy.drivers.test.tuning import Tuning
 from virtproxy.drivers.test.vcpus import Vcpus
+from virtproxy.drivers.test.volumes import Volumes
 
 __all__ = ["TestDriver"]
 
@@ -40,7 +40,7 @@ class Domains(
     __test__ = False
 
 
-class TestDriver(Fake, Domains, Networks, Interfaces, Pools, NodeDevices):
+class TestDriver(Fake, Domains, Networks, Interfaces, Volumes, NodeDevices):
     """The whole driver."""
 
     __test__ = False

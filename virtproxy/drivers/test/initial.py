@@ -81,6 +81,33 @@ POOL = """\
 </pool>
 """
 
+# What is found when pools are looked for, by type.
+SOURCES = {
+    "logical": """\
+<sources>
+  <source>
+    <device path='/dev/sda20'/>
+    <name>testvg1</name>
+    <format type='lvm2'/>
+  </source>
+  <source>
+    <device path='/dev/sda21'/>
+    <name>testvg2</name>
+    <format type='lvm2'/>
+  </source>
+</sources>
+""",
+    "netfs": """\
+<sources>
+  <source>
+    <host name='{host}'/>
+    <dir path='/testshare'/>
+    <format type='nfs'/>
+  </source>
+</sources>
+""",
+}
+
 NODE_DEVICES = {
     "computer": """\
 <device>
