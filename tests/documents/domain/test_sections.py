@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from virtproxy.documents.domain import DomainDocument
+from virtproxy.documents.domain import DomainDocument, Host
 from virtproxy.errors import VirtError
 from virtproxy.protocol.errors import ErrorCode
 
@@ -85,3 +85,12 @@ def test_memory_and_vcpus_stay_within_their_limits(domain: DomainDocument) -> No
     domain.max_memory, domain.max_vcpus = 50, 2
     assert (domain.memory, domain.vcpus, domain.max_vcpus) == (50, 2, 2)
     assert DomainDocument(domain.format()).format() == domain.format()
+
+
+def test_another_drivers_host_fills_in_its_own() -> None:
+    devices = "<devices><interface type='user'/></devices></domain>"
+    text = DOMAIN.replace("</domain>", devices)
+    assert "testnet0" in DomainDocument(text).format()
+    other = DomainDocument(text, Host("x86_64"))
+    assert "arch='x86_64'" in other.copy().format()
+    assert "testnet" not in other.format()

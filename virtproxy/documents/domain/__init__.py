@@ -7,6 +7,7 @@ Import from here: the modules below are its own affair.
 from __future__ import annotations
 
 from virtproxy.documents.domain.device import Device
+from virtproxy.documents.domain.layout import Host
 from virtproxy.documents.domain.model import INACTIVE, MIGRATABLE, SECURE, UPDATE_CPU, DomainDocument
 from virtproxy.documents.domain.moments import CheckpointDocument, SnapshotDocument
 
@@ -18,5 +19,6 @@ __all__ = [
     "CheckpointDocument",
     "Device",
     "DomainDocument",
+    "Host",
     "SnapshotDocument",
 ]

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from virtproxy.documents.domain import implied
 from virtproxy.documents.domain.grammar import root_rule
-from virtproxy.documents.domain.layout import OS_TYPES, TYPES
+from virtproxy.documents.domain.layout import OS_TYPES, TEST_HOST, TYPES, Host
 from virtproxy.documents.domain.meanings import HOOKS
 from virtproxy.documents.domain.shape import Shaper
 from virtproxy.documents.domain.values import cpu_numbers, internal, scaled, unsupported, xml_error
@@ -24,7 +24,7 @@ _CPUS_MAX = 1 << 16
 _IOTHREADS_MAX = 1 << 16
 
 
-def complete(root: Element) -> bytes:
+def complete(root: Element, host: Host = TEST_HOST) -> bytes:
     """Check the tree, fill in what libvirt fills in, put it in order, and return the domain's UUID.
 
     Raises VirtError with libvirt's code and text.
@@ -40,7 +40,7 @@ def complete(root: Element) -> bytes:
     prefixes = {name: value for name, value in root.attributes.items() if name.startswith("xmlns")}
     root.attributes = {name: value for name, value in root.attributes.items() if name not in prefixes}
     root.child("uuid").set_text(str(UUID(bytes=uuid)))
-    _prepare(root)
+    _prepare(root, host)
     implied.sort_disks(root.child("devices"))
     Shaper(HOOKS).shape(root, root_rule())
     _complete_memory(root)
@@ -48,7 +48,7 @@ def complete(root: Element) -> bytes:
     _complete_placement(root)
     _complete_iothreads(root)
     _drop_pins(root)
-    implied.complete(root)
+    implied.complete(root, host)
     metadata = root.find("metadata")
     if metadata is not None:
         metadata.attributes.update(prefixes)
@@ -95,7 +95,7 @@ def _uuid(root: Element) -> bytes:
         raise internal("malformed uuid element") from None
 
 
-def _prepare(root: Element) -> None:
+def _prepare(root: Element, host: Host) -> None:
     """Put in the elements that every domain has, for the tables to order them."""
     labels = [child for child in root.elements if child.name == "seclabel"]
     if len(labels) > 1 and any("model" not in label.attributes for label in labels):
@@ -108,7 +108,8 @@ def _prepare(root: Element) -> None:
     if root.find("memory") is not None and not root.value("memory"):
         root.child("memory").set_text("0")
     os = root.child("os")
-    os.child("type").attributes.setdefault("arch", "i686")
+    if host.arch is not None:
+        os.child("type").attributes.setdefault("arch", host.arch)
     if not root.value("vcpu"):
         root.child("vcpu").set_text("1")
 

@@ -10,6 +10,7 @@ from bisect import insort_right
 from collections.abc import Iterable
 
 from virtproxy.documents.domain.grammar import group_child
+from virtproxy.documents.domain.layout import TEST_HOST, Host
 from virtproxy.documents.domain.meanings.storage import described, disk_index
 from virtproxy.documents.domain.shape import put
 from virtproxy.documents.domain.values import unsupported, xml_error
@@ -25,7 +26,7 @@ _UNITS = {"scsi": 7, "fdc": 2, "ide": 4, "sata": 6}
 _ICH9 = "ich9-"
 
 
-def complete(root: Element) -> None:
+def complete(root: Element, host: Host = TEST_HOST) -> None:
     """Add what libvirt adds to the devices of a definition. VirtError if two devices cannot be together."""
     devices = root.child("devices")
     kinds: dict[str, list[Element]] = {}
@@ -44,7 +45,8 @@ def complete(root: Element) -> None:
     _add_controllers(kinds, controllers)
     _add_video(kinds)
     for index, interface in enumerate(kinds.get("interface", ())):
-        _name_interface(interface, index)
+        if host.interfaces is not None:
+            _name_interface(interface, f"{host.interfaces}{index}")
     _check_usb(kinds)
     _check_references(root, kinds)
     places = group_child("&devices")
@@ -342,14 +344,14 @@ def _check_references(root: Element, kinds: dict[str, list[Element]]) -> None:
             raise VirtError.of(ErrorCode.XML_DETAIL, detail, domain=ErrorDomain.DOMAIN)
 
 
-def _name_interface(interface: Element, index: int) -> None:
+def _name_interface(interface: Element, name: str) -> None:
     """The test driver's own name for an interface on the host, where none is given."""
     target = interface.find("target")
     if target is None:
         target = Element("target")
         put(interface, target, _AFTER_TARGET)
     if "dev" not in target.attributes:
-        target.attributes = {"dev": f"testnet{index}", **target.attributes}
+        target.attributes = {"dev": name, **target.attributes}
 
 
 _AFTER_TARGET = frozenset({

@@ -6,6 +6,8 @@ Read by `document`; an element that is not here comes last.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 TYPES = frozenset({
     "none", "qemu", "kqemu", "kvm", "xen", "lxc", "uml", "openvz", "test", "vmware", "hyperv", "vbox", "phyp",
     "parallels", "bhyve", "vz", "hvf",
@@ -23,3 +25,14 @@ DEVICES = (
     "console", "channel", "input", "tpm", "graphics", "sound", "audio", "video", "hostdev", "redirdev",
     "redirfilter", "hub", "watchdog", "memballoon", "rng", "shmem", "memory", "panic", "iommu", "vsock",
 )  # fmt: skip
+
+
+class Host(NamedTuple):
+    """What a driver fills in where a document says nothing: the architecture, and names of interfaces."""
+
+    arch: str | None = None
+    interfaces: str | None = None
+
+
+# The pretended host of the test driver.
+TEST_HOST = Host("i686", "testnet")

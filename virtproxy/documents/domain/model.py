@@ -10,6 +10,7 @@ from __future__ import annotations
 from virtproxy.documents.domain.access import Access, place_child
 from virtproxy.documents.domain.check import complete
 from virtproxy.documents.domain.device import Device
+from virtproxy.documents.domain.layout import TEST_HOST, Host
 from virtproxy.documents.markup import Element, format_document, parse
 from virtproxy.errors import VirtError
 from virtproxy.protocol.errors import ErrorCode, ErrorDomain
@@ -21,26 +22,29 @@ SECURE, INACTIVE, UPDATE_CPU, MIGRATABLE = 1, 2, 4, 8
 class DomainDocument(Access):
     """One domain's definition; mutable where the driver's setters need it."""
 
-    def __init__(self, text: str) -> None:
-        """Read and complete `text`; VirtError with libvirt's code and text if it is no domain document."""
-        self._take(parse(text))
+    def __init__(self, text: str, host: Host = TEST_HOST) -> None:
+        """Read and complete `text`; VirtError with libvirt's code and text if it is no domain document.
+
+        host: what the driver fills in; the test driver's by itself.
+        """
+        self._take(parse(text), host)
 
     @classmethod
-    def of(cls, root: Element) -> DomainDocument:
+    def of(cls, root: Element, host: Host = TEST_HOST) -> DomainDocument:
         """The document of a parsed tree, which becomes its own; VirtError as above."""
         made = object.__new__(cls)
-        made._take(root)
+        made._take(root, host)
         return made
 
-    def _take(self, root: Element) -> None:
-        self.root = root
-        self.uuid = complete(root)
+    def _take(self, root: Element, host: Host) -> None:
+        self.root, self.host = root, host
+        self.uuid = complete(root, host)
         self.name = root.value("name") or ""
 
     def copy(self) -> DomainDocument:
         """An independent copy."""
         twin = object.__new__(DomainDocument)
-        twin.root, twin.name, twin.uuid = self.root.copy(), self.name, self.uuid
+        twin.root, twin.name, twin.uuid, twin.host = self.root.copy(), self.name, self.uuid, self.host
         return twin
 
     def format(self, id: int | None = None, flags: int = SECURE) -> str:

@@ -45,7 +45,7 @@ class MomentDocument:
         self.domain: DomainDocument | None = domain.copy()
         if redefine:
             inner = root.find("domain")
-            self.domain = None if inner is None else DomainDocument.of(inner.copy())
+            self.domain = None if inner is None else DomainDocument.of(inner.copy(), domain.host)
         self.disks: list[Element] = []
 
     def _parse(self, text: str) -> Element:
