@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredLock
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred, DeferredLock
 
 from virtproxy.documents.secret import SecretDocument, parse_root, read
 from virtproxy.documents.validate import validate
@@ -34,6 +33,7 @@ from virtproxy.drivers.secret.keys import keyring
 from virtproxy.drivers.secret.secret import Secret, Secrets
 from virtproxy.drivers.secret.store import SecretStore
 
+T = TypeVar("T")
 VALIDATE = 1
 DEFINED, UNDEFINED = 0, 1
 LISTED: ListFlags[Secret] = ListFlags(
@@ -53,7 +53,7 @@ class SecretDriver(Driver):
         super().__init__(place)
         self.secrets = Secrets()
         self._store: SecretStore | None = None
-        self._changes = DeferredLock()
+        self._turn = DeferredLock()
 
     async def start(self) -> None:
         """Read the keys and every secret on disk; ValueError, for people, if a key cannot be used."""
@@ -62,14 +62,9 @@ class SecretDriver(Driver):
         for secret in await self.place.blocking(self._store.load):
             self.secrets.put(secret)
 
-    async def stop(self) -> None:
-        """Let the change under way reach the disk."""
-        async with self._changes:
-            pass
-
     def busy(self) -> int:
         """How many secrets would be lost if the daemon ended because it is idle: the ephemeral ones."""
-        return sum(secret.document.ephemeral for secret in self.secrets)
+        return super().busy() + sum(secret.document.ephemeral for secret in self.secrets)
 
     # Finding
 
@@ -203,19 +198,11 @@ class SecretDriver(Driver):
             failure.domain = self.error_domain
             raise failure from None
 
-    def _whole(self, change: Coroutine[Any, Any, Any]) -> Deferred[Any]:
+    def _whole(self, change: Coroutine[Any, Any, T]) -> Deferred[T]:
         """Make a change when its turn comes, and to its end even if the caller leaves: disk and memory agree."""
-        answer: Deferred[Any] = Deferred(lambda _: None)
 
-        async def in_turn() -> Any:
-            async with self._changes:
+        async def in_turn() -> T:
+            async with self._turn:
                 return await change
 
-        def ended(result: Any) -> None:
-            if not answer.called:
-                answer.callback(result)
-            elif isinstance(result, Failure) and not result.check(VirtError, CancelledError):
-                result.raiseException()
-
-        Deferred.fromCoroutine(in_turn()).addBoth(ended)
-        return answer
+        return self.whole(in_turn())

@@ -7,12 +7,9 @@ The driver's calls are built on it. A change runs to its end even if the client 
 from __future__ import annotations
 
 import os
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from virtproxy.documents.storage_pool import PoolDocument, parse, parse_state
 from virtproxy.driver import (
@@ -55,7 +52,6 @@ class PoolState(Driver):
         running = "storage" if self.place.mode == "system" else "storage/run"
         self.definitions = Definitions(self.place, "storage", edit="pool-edit", autostart="storage/autostart")
         self.states = StatusFiles(self.place, running, edit="pool-edit")
-        self._changes: set[Deferred[Any]] = set()
 
     # Its life
 
@@ -70,18 +66,10 @@ class PoolState(Driver):
         if await self.place.blocking(_first_start, self.states.directory):
             await self._autostart()
 
-    async def stop(self) -> None:
-        """Let every change that is under way come to its end."""
-        await DeferredList(list(self._changes))
-
     async def reload(self) -> None:
         """Read definitions anew that were put there by hand, and start those that start by themselves."""
         await self._load()
         await self._autostart()
-
-    def busy(self) -> int:
-        """How many changes are under way."""
-        return len(self._changes)
 
     async def _load(self) -> None:
         for definition in await self.definitions.load(parse):
@@ -208,22 +196,6 @@ class PoolState(Driver):
     def tell(self, pool: Pool, event: int) -> None:
         """Tell whoever listens what became of a pool."""
         self.emit(remote.STORAGE_POOL_EVENT_LIFECYCLE, pool, event, 0)
-
-    def whole(self, change: Coroutine[Any, Any, T]) -> Deferred[T]:
-        """Make a change to its end even if the client leaves; what it raises then is logged."""
-        answer: Deferred[T] = Deferred(lambda _: None)
-        running = Deferred.fromCoroutine(change)
-        self._changes.add(running)
-
-        def ended(result: Any) -> None:
-            self._changes.discard(running)
-            if not answer.called:
-                answer.callback(result)
-            elif isinstance(result, Failure) and not result.check(CancelledError):
-                _log.warn("a change whose client left failed: {error}", error=result.value)
-
-        running.addBoth(ended)
-        return answer
 
     def check_flags(self, call: Call, flags: int, *allowed: int) -> None:
         """VirtError INVALID_ARG if `flags` has a bit that is in none of `allowed`."""
