@@ -61,13 +61,16 @@ def test_a_client_that_is_hung_up_on_can_come_again() -> None:
 @pytest.mark.programs("virsh")
 def test_the_state_is_kept_from_run_to_run(tmp_path: Path) -> None:
     state = tmp_path / "state.xml"
-    with fake_libvirt(TWENTY, state=state) as fake:
-        running = virsh(fake, "list", "--name").stdout.split()
-        virsh(fake, "suspend", running[0])
+    with fake_libvirt(state=state) as fake:
+        virsh(fake, "suspend", "test")
+        virsh(fake, "vol-create-as", "default-pool", "made", "1M")
         assert not state.exists()
-    with fake_libvirt(TWENTY, state=state) as fake:
-        assert virsh(fake, "domstate", running[0]).stdout.strip() == "paused"
-        assert virsh(fake, "list", "--name").stdout.split() == running
+    with fake_libvirt(state=state) as fake:
+        assert virsh(fake, "domstate", "test").stdout.strip() == "paused"
+        assert "made" in virsh(fake, "vol-list", "default-pool").stdout
+    # libvirt's own driver reads the file as well.
+    read = subprocess.run(["virsh", "-c", f"test://{state}", "list"], capture_output=True, text=True, check=False)
+    assert "paused" in read.stdout, read.stderr
 
 
 def test_nothing_is_left(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -128,6 +128,43 @@ async def test_networks_are_made_and_kept(tmp_path: Path) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_pools_have_their_volumes_and_guests_disks_in_them(tmp_path: Path) -> None:
+    text = """
+    [[pools]]
+    name = "images"
+    path = "/srv/images"
+    volumes = [{ name = "base-{n}.qcow2", count = 2, size = "3 GiB", format = "qcow2" }]
+    [[pools]]
+    name = "idle"
+    state = "inactive"
+    [[guests]]
+    name = "g{n}"
+    count = 2
+    disks = [{ pool = "images", size = "1 GiB" }, { pool = "default-pool", format = "raw" }, { file = "/x/{name}" }]
+    """
+    where = place(tmp_path, text, test_state=str(tmp_path / "state.xml"))
+    driver, client = await client_of(where)
+    wanted = remote.ConnectListAllStoragePoolsArgs(need_results=1, flags=0)
+    for _ in range(2):
+        pools = {pool.name: pool for pool in (await client.call(remote.CONNECT_LIST_ALL_STORAGE_POOLS, wanted)).pools}
+        assert set(pools) == {"default-pool", "images", "idle"}
+        asked = remote.StoragePoolListAllVolumesArgs(pool=pools["images"], need_results=1, flags=0)
+        volumes = {vol.name: vol for vol in (await client.call(remote.STORAGE_POOL_LIST_ALL_VOLUMES, asked)).vols}
+        assert set(volumes) == {"base-1.qcow2", "base-2.qcow2", "g1-vda.qcow2", "g2-vda.qcow2"}
+        info = remote.StorageVolGetInfoArgs(vol=volumes["base-1.qcow2"])
+        assert (await client.call(remote.STORAGE_VOL_GET_INFO, info)).capacity == 3 << 30
+        about = remote.StoragePoolIsActiveArgs(pool=pools["idle"])
+        assert (await client.call(remote.STORAGE_POOL_IS_ACTIVE, about)).active == 0
+        dom = (await domains(client))["g2"]
+        xml = (await client.call(remote.DOMAIN_GET_XML_DESC, remote.DomainGetXmlDescArgs(dom=dom, flags=0))).xml
+        for path in ("/srv/images/g2-vda.qcow2", "/default-pool/g2-vdb.raw", "/x/g2"):
+            assert f"<source file='{path}'/>" in xml
+        # The second time as the file of the state has them.
+        await driver.stop()
+        driver, client = await client_of(where)
+
+
+@pytest_twisted.ensureDeferred
 async def test_the_same_seed_makes_the_same_host(tmp_path: Path) -> None:
     first = read_scenario(str(tmp_path / "x"), lambda path: GUESTS)
     assert first == read_scenario(str(tmp_path / "x"), lambda path: GUESTS)

@@ -15,7 +15,7 @@ import pytest
 from tests.drivers.test.conftest import Peer
 
 SCRIPT = Path(__file__).with_name("virtinst_script.py")
-COMMANDS = {name: Path(__file__).with_name(f"virtinst_{name}.txt") for name in ("commands",)}
+COMMANDS = {name: Path(__file__).with_name(f"virtinst_{name}.txt") for name in ("commands", "volumes")}
 MASKS = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "<uuid>"),
     (re.compile(r"test\+unix:\S+socket=\S+?(?=['\"\s]|$)"), "<uri>"),
