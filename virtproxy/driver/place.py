@@ -96,4 +96,5 @@ class Place:
         return await deferToThreadPool(self.reactor, self.reactor.getThreadPool(), work, *args, **kwargs)
 
 
-NOWHERE = Place.under("/nonexistent/virtproxy")
+# Below what is no directory, so that a driver without a place of its own cannot make anything, not even as root.
+NOWHERE = Place.under("/dev/null/nowhere")
