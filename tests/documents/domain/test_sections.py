@@ -94,3 +94,12 @@ def test_another_drivers_host_fills_in_its_own() -> None:
     other = DomainDocument(text, Host("x86_64"))
     assert "arch='x86_64'" in other.copy().format()
     assert "testnet" not in other.format()
+
+
+def test_another_programs_elements_keep_the_declaration_of_their_prefix() -> None:
+    inner = "<q:commandline><q:arg value='-S'/></q:commandline></domain>"
+    text = DOMAIN.replace("type='test'", "type='test' xmlns:q='urn:q' xmlns:unused='urn:u'").replace("</domain>", inner)
+    formatted = DomainDocument(text).format()
+    assert formatted.startswith("<domain type='test' xmlns:q='urn:q'>")
+    assert "  <q:commandline>\n    <q:arg value='-S'/>\n  </q:commandline>\n" in formatted
+    assert DomainDocument(formatted).format() == formatted

@@ -7,6 +7,7 @@ concerns the machine as a whole: name, UUID, memory, vCPUs, boot, and what happe
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID, uuid4
 
 from virtproxy.documents.domain import implied
@@ -52,7 +53,21 @@ def complete(root: Element, host: Host = TEST_HOST) -> bytes:
     metadata = root.find("metadata")
     if metadata is not None:
         metadata.attributes.update(prefixes)
+    if prefixes:
+        used = _prefixes(child for child in root.elements if child is not metadata)
+        root.attributes |= {name: uri for name, uri in prefixes.items() if name.removeprefix("xmlns:") in used}
     return uuid
+
+
+def _prefixes(elements: Iterable[Element]) -> set[str]:
+    """The prefixes of names among elements and all inside."""
+    used: set[str] = set()
+    waiting = list(elements)
+    while waiting:
+        element = waiting.pop()
+        used.update(name.partition(":")[0] for name in (element.name, *element.attributes) if ":" in name)
+        waiting += element.elements
+    return used
 
 
 def _check_root(root: Element) -> None:
