@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a test in the lab's guest finds: spare disks, an NFS server, an iSCSI target, and our daemons with virsh.
+"""What a test in the lab's guest finds: spare disks, an NFS server, an iSCSI target.
 
 Everything here changes the machine it runs on, which is a guest that is thrown away (see scripts/lab). Elsewhere
 nothing of this directory is collected.
@@ -11,7 +11,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -128,25 +127,3 @@ def iscsi_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     run("iscsid")
     yield Target("127.0.0.1", name)
     run("iscsiadm", "--mode", "node", "--logoutall=all", check=False)
-
-
-Virsh = Callable[..., str]
-
-
-@pytest.fixture
-def virsh(tmp_path: Path) -> Iterator[Callable[[str], Virsh]]:
-    """`virsh("storage")` starts our virtstoraged and returns what runs virsh commands on storage:///system."""
-    with contextlib.ExitStack() as daemons:
-
-        def start(driver: str) -> Virsh:
-            name = f"virt{driver}d"
-            socket = Path(f"/run/libvirt/{name}-sock")
-            command = (sys.executable, "-m", "virtproxy.cli.daemons", name, "-v")
-            daemons.enter_context(service(*command, log=tmp_path / f"{name}.log", ready=socket.exists))
-
-            def virsh(*words: str | Path, check: bool = True) -> str:
-                return run("virsh", "-c", f"{driver}:///system", *words, check=check)
-
-            return virsh
-
-        yield start

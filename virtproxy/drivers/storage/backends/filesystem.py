@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from xml.sax.saxutils import quoteattr
 
+from virtproxy.documents.markup import escape
 from virtproxy.documents.storage_pool import PoolDocument, parse_source
 from virtproxy.driver import ErrorCode, VirtError, run_program
 from virtproxy.drivers.storage.backends.directory import (
@@ -95,8 +95,8 @@ def _exports(host: str, paths: list[str]) -> Iterator[str]:
     yield "<sources>"
     for path in paths:
         yield "  <source>"
-        yield f"    <host name={quoteattr(host)}/>"
-        yield f"    <dir path={quoteattr(path)}/>"
+        yield f"    <host name='{escape(host)}'/>"
+        yield f"    <dir path='{escape(path)}'/>"
         yield "    <format type='nfs'/>"
         yield "  </source>"
     yield "</sources>"

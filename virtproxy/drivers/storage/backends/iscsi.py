@@ -44,6 +44,8 @@ class Iscsi(Backend):
         targets = await self._discover(document.source.hosts[0], "nonpersistent")
         if _target(document) not in targets:
             raise internal(f"cannot find iSCSI target '{_target(document)}' at '{_portal(document.source.hosts[0])}'")
+        name, port = document.source.hosts[0]
+        document.source.hosts[0] = (name, port or PORT)
         await self._node(document, "--op", "new")
         await self._node(document, "--op", "update", "--name", "node.startup", "--value", "manual")
         await self._node(document, "--login")

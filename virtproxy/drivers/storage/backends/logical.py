@@ -32,7 +32,10 @@ class VolumeGroup(Backend):
         return await self.place.blocking(os.path.exists, pool.path)
 
     async def start(self, pool: Pool) -> None:
-        await self.run("vgchange", "-aly", _group(pool.document))
+        group = _group(pool.document)
+        if group not in await self._groups():
+            raise failure(ErrorCode.CONFIG_UNSUPPORTED, f"cannot find logical volume group name '{group}'")
+        await self.run("vgchange", "-aly", group)
 
     async def stop(self, pool: Pool) -> None:
         await self.run("vgchange", "-aln", _group(pool.document))
@@ -75,13 +78,17 @@ class VolumeGroup(Backend):
         document.capacity, document.available, document.allocation = size, free, size - free
 
     async def find_sources(self, spec: str | None) -> str:
+        return "".join(f"{line}\n" for line in _sources(await self._groups()))
+
+    async def _groups(self) -> dict[str, list[str]]:
+        """The devices of each volume group of the host."""
         shown = await self.run("pvs", "--noheadings", "-o", "pv_name,vg_name")
         groups: dict[str, list[str]] = {}
         for line in shown.text.splitlines():
             words = line.split()
             if len(words) == 2:
                 groups.setdefault(words[1], []).append(words[0])
-        return "".join(f"{line}\n" for line in _sources(groups))
+        return groups
 
     # Volumes
 
@@ -101,7 +108,7 @@ class VolumeGroup(Backend):
             if volume.allocation < volume.capacity:
                 argv += ["--type", "snapshot", "--virtualsize", f"{-(-volume.capacity // 1024)}K"]
             argv.append(_group(pool.document))
-        await self.run(*argv)
+        await self.run(*argv, "--yes")
         await self.place.blocking(raw.own, volume.path, volume.target.permissions)
         await self._identify(pool, volume)
 
