@@ -214,3 +214,17 @@ def test_a_session_keeps_its_state_where_libvirts_does(tmp_path: Path, directory
     client.start(client.define(pool_document(directory)))
     assert (tmp_path / "run" / "storage" / "run" / "p.xml").exists()
     assert (tmp_path / "config" / "storage" / "p.xml").exists()
+
+
+@pytest.mark.parametrize(
+    "procedure", [remote.STORAGE_POOL_CREATE, remote.STORAGE_POOL_BUILD, remote.STORAGE_POOL_DELETE]
+)
+@pytest.mark.parametrize("document", [
+    pool_document(Path("-x/y")),
+    "<pool type='fs'><name>p</name><source><device path='--help'/></source><target><path>/t</path></target></pool>",
+])  # fmt: skip
+def test_no_path_can_be_an_option_of_a_program(client: Client, document: str, procedure: Any) -> None:
+    pool = client.define(document)
+    error = error_of(client, procedure, procedure.args(pool, 0))
+    assert error.code == ErrorCode.INVALID_ARG
+    assert "is not absolute" in (error.message or "")

@@ -13,7 +13,7 @@ from virtproxy.driver import Call, VirtError, enums, implements, remote
 from virtproxy.drivers.storage.capabilities import capabilities
 from virtproxy.drivers.storage.errors import internal, invalid, unsupported
 from virtproxy.drivers.storage.pool import Pool
-from virtproxy.drivers.storage.state import Lifecycle, PoolState
+from virtproxy.drivers.storage.state import Lifecycle, PoolState, check_paths
 
 Build = enums.StoragePoolBuildFlags
 Create = enums.StoragePoolCreateFlags
@@ -82,6 +82,7 @@ class Pools(PoolState):
     async def _start(self, pool: Pool, build: int | None) -> None:
         _check_inactive(pool, "already active")
         if build is not None:
+            check_paths(pool.document)
             await pool.backend.build(pool, build)
         await self.activate(pool)
 
@@ -89,6 +90,7 @@ class Pools(PoolState):
     async def pool_build(self, call: Call, args: remote.StoragePoolBuildArgs) -> None:
         async def build(pool: Pool) -> None:
             _check_inactive(pool, "already active")
+            check_paths(pool.document)
             await pool.backend.build(pool, args.flags)
             self.tell(pool, Lifecycle.CREATED)
 
@@ -99,6 +101,7 @@ class Pools(PoolState):
         async def delete(pool: Pool) -> None:
             _check_inactive(pool, "still active")
             pool.check_idle()
+            check_paths(pool.document)
             await pool.backend.delete(pool, args.flags)
             self.tell(pool, Lifecycle.DELETED)
 

@@ -28,7 +28,7 @@ from virtproxy.driver import (
 )
 from virtproxy.drivers.storage.backends import Backends
 from virtproxy.drivers.storage.backends.directory import refuse_flags
-from virtproxy.drivers.storage.errors import failed, invalid
+from virtproxy.drivers.storage.errors import failed, invalid, invalid_argument
 from virtproxy.drivers.storage.pool import Pool, Volume
 
 T = TypeVar("T")
@@ -139,6 +139,7 @@ class PoolState(Driver):
 
     async def activate(self, pool: Pool) -> None:
         """Start a pool: the state's file is there before the host is changed, so that a crash hides nothing."""
+        check_paths(pool.document)
         pool.starting = True
         try:
             await self.states.save(pool.name, pool.document.format_state(), pool.uuid)
@@ -214,6 +215,14 @@ def _first_start(directory: str) -> bool:
     except OSError as error:
         _log.error("{path} cannot be written: {error}", path=directory, error=error.strerror)
     return True
+
+
+def check_paths(document: PoolDocument) -> None:
+    """VirtError INVALID_ARG for a path that a program could take for an option."""
+    paths = [document.target, *(device.path for device in document.source.devices if document.type != "iscsi")]
+    for path in paths:
+        if path is not None and not path.startswith("/"):
+            raise invalid_argument(f"the path '{path}' of pool '{document.name}' is not absolute")
 
 
 def _same_source(one: PoolDocument, other: PoolDocument) -> bool:
