@@ -144,13 +144,13 @@ def read(text: str, name: str, domain: ErrorDomain) -> Element:
     return root
 
 
-def read_uuid(root: Element, domain: ErrorDomain) -> bytes:
-    """The UUID that the document has, or a random one; VirtError if it is none."""
+def read_uuid(root: Element, domain: ErrorDomain, code: ErrorCode = ErrorCode.INTERNAL_ERROR) -> bytes:
+    """The UUID that the document has, or a random one; VirtError with `code` if it is none."""
     text = root.value("uuid")
     if not text:
         return uuid4().bytes
     if not _UUID.fullmatch(text):
-        raise VirtError.of(ErrorCode.INTERNAL_ERROR, "malformed uuid element", domain=domain)
+        raise VirtError.of(code, "malformed uuid element", domain=domain)
     return bytes.fromhex(re.sub(r"[-\s]", "", text))
 
 
