@@ -47,7 +47,7 @@ CALLS_OF_11_3 = {
     'start and stop: conn.getCPUModelNames("i686")': "the list is that of the libvirt that is installed",
 }
 # What changed between 9.0.0 and 11.3.0, whose interface is presented.
-NEWER_SECTIONS = {"devices", "devices and tuning again", "iothreads", "polling of iothreads"}
+NEWER_SECTIONS = {"notes on networks", "devices", "devices and tuning again", "iothreads", "polling of iothreads"}
 CALLS_OF_9_0 = {
     'start and stop: conn.getCPUModelNames("riscv64")': "libvirt knows the architecture now",
     "guest agent: dom.securityLabelList()": "libvirtd 9.0.0 fails without a reason",
@@ -55,7 +55,12 @@ CALLS_OF_9_0 = {
 }
 
 # The same for virsh's commands.
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "notes on networks: net-desc default --config --new-desc later": "C fails without a reason while it runs",
+    "notes on networks: net-desc default --config": "C fails without a reason while it runs",
+    "notes on networks: net-metadata default u:x'": "C sets elements without text on lines of their own",
+    "notes on networks: net-dumpxml default": "C sets elements without text on lines of their own",
+}
 COMMANDS_OF_9_0: dict[str, str] = {}
 
 # The same for networks, interfaces, pools, volumes and devices.

@@ -153,6 +153,7 @@ def plain_arguments(harness: DriverHarness, procedure: Procedure[Any, Any], word
     known = {
         "dom": dom,
         "net": remote.NonnullNetwork(name=word, uuid=NETWORK_UUID),
+        "network": remote.NonnullNetwork(name="default", uuid=NETWORK_UUID),
         "command": 3,
         "section": 11,
         "pool": remote.NonnullStoragePool(name="default-pool" if "VOL_" in procedure.name else word, uuid=POOL_UUID),
@@ -224,6 +225,7 @@ def test_every_method_checks_what_its_procedure_declares(procedure: Procedure[An
     assert served or "LOOKUP" in procedure.name or procedure in (
         *never, remote.NETWORK_CREATE, remote.NETWORK_UNDEFINE, remote.INTERFACE_CREATE, remote.STORAGE_POOL_CREATE,
         remote.STORAGE_POOL_UNDEFINE, remote.DOMAIN_SET_MAX_MEMORY, remote.DOMAIN_GET_METADATA,
+        remote.NETWORK_GET_METADATA,
         remote.DOMAIN_SET_VCPUS_FLAGS, remote.INTERFACE_CHANGE_COMMIT, remote.INTERFACE_CHANGE_ROLLBACK,
         remote.STORAGE_POOL_BUILD, remote.STORAGE_POOL_DELETE,
     )  # fmt: skip

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from virtproxy.documents.domain.foreign import joined, stripped, uri_of
 from virtproxy.documents.form import arrange, is_empty, read, read_uuid, uuid_text, write, xml_error
 from virtproxy.documents.markup import Element
+from virtproxy.documents.markup import parse as parse_markup
 from virtproxy.documents.network.form import NETWORK
 from virtproxy.documents.network.rules import BRIDGED, DOMAIN, check_read, check_whole
 from virtproxy.errors import VirtError
@@ -44,11 +46,37 @@ class NetworkDocument:
         """The `ip` elements."""
         return [child for child in self.root.elements if child.name == "ip"]
 
-    def put(self, element: Element) -> None:
-        """Take an element in, at its place, instead of the one of that name."""
-        self.root.remove(element.name)
-        self.root.children.append(element)
+    def text(self, name: str) -> str | None:
+        """The title or the description."""
+        found = self.root.find(name)
+        return None if found is None else found.text
+
+    def set_text(self, name: str, text: str | None) -> None:
+        """Put a title or a description in place of the one there is; None or nothing: take it out."""
+        self.root.remove(name)
+        if text:
+            self.root.children.append(Element(name, text=text))
         self.root = arrange(self.root, NETWORK)
+
+    def metadata(self, uri: str) -> str | None:
+        """The metadata element of namespace `uri`, without its prefix, if there is one."""
+        found = self._metadata(uri)
+        return None if found is None else stripped(found)
+
+    def set_metadata(self, uri: str, key: str, text: str | None) -> None:
+        """Put `text` in place of the metadata of namespace `uri`, with the prefix `key`; None: take it out."""
+        element = None if text is None else joined(parse_markup(text), key, uri)
+        old, holder = self._metadata(uri), self.root.child("metadata")
+        holder.children = [child for child in holder.elements if child is not old]
+        holder.children += [] if element is None else [element]
+        if not holder.children:
+            self.root.remove("metadata")
+        self.root = arrange(self.root, NETWORK)
+
+    def _metadata(self, uri: str) -> Element | None:
+        holder = self.root.find("metadata")
+        children = [] if holder is None else holder.elements
+        return next((child for child in children if uri_of(child, (self.root,)) == uri), None)
 
 
 def parse(text: str) -> NetworkDocument:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from virtproxy.documents.network import NetworkDocument, parse
 from virtproxy.documents.network.update import apply
 from virtproxy.documents.validate import validate
-from virtproxy.driver import Call, ErrorDomain, Objects, implements, kinds, remote
+from virtproxy.driver import Call, ErrorCode, ErrorDomain, Objects, VirtError, implements, kinds, remote
 from virtproxy.drivers.test.host import TestHost
 from virtproxy.drivers.test.initial import NETWORK
 from virtproxy.drivers.test.thing import Thing, invalid
@@ -18,6 +18,8 @@ from virtproxy.errors import internal
 LIST_FLAGS = 0x3F
 VALIDATE = 1
 LIVE, CONFIG = 1, 2
+# The kinds of notes that are a text; any other kind is an element.
+TEXTS = {0: "description", 1: "title"}
 DEFINED, UNDEFINED, STARTED, STOPPED = range(4)
 
 
@@ -32,6 +34,26 @@ class NetworkThing(Thing):
     def ref(self) -> remote.NonnullNetwork:
         """How the protocol names it."""
         return remote.NonnullNetwork(name=self.name, uuid=self.uuid)
+
+    def affected(self, flags: int) -> int:
+        """What a change is made to: LIVE, CONFIG or both, as `flags` say; VirtError if that is not there."""
+        affected = flags or (LIVE if self.active else CONFIG)
+        if affected & LIVE and not self.active:
+            raise invalid("network is not running", ErrorDomain.NETWORK)
+        if affected & CONFIG and not self.persistent:
+            raise invalid("cannot change persistent config of a transient network", ErrorDomain.NETWORK)
+        return affected
+
+    def documents(self, flags: int) -> list[NetworkDocument]:
+        """The documents that a change is made to."""
+        affected, found = self.affected(flags), []
+        if self.active and self.config is None:
+            self.config = self.document.copy()
+        if affected & LIVE or not self.active:
+            found.append(self.document)
+        if affected & CONFIG and self.config is not None and self.active:
+            found.append(self.config)
+        return found
 
     def redefine(self, document: NetworkDocument) -> None:
         """Take a new definition, which counts once the network is stopped."""
@@ -147,11 +169,7 @@ class Networks(TestHost):
     async def network_update(self, call: Call, args: remote.NetworkUpdateArgs) -> None:
         call.check_flags(args.flags, LIVE, CONFIG)
         net = self._network_by_uuid(call, args.net.uuid)
-        affected = args.flags or (LIVE if net.active else CONFIG)
-        if affected & LIVE and not net.active:
-            raise invalid("network is not running", ErrorDomain.NETWORK)
-        if affected & CONFIG and not net.persistent:
-            raise invalid("cannot change persistent config of a transient network", ErrorDomain.NETWORK)
+        affected = net.affected(args.flags)
         change = (args.command, args.section, args.parent_index, args.xml)
         config = apply(net.config or net.document, *change) if affected & CONFIG else None
         if affected & LIVE:
@@ -183,6 +201,30 @@ class Networks(TestHost):
             raise invalid(f"Network '{net.name}' is still running")
         self.networks.remove(net)
         self.emit(remote.NETWORK_EVENT_LIFECYCLE, net, UNDEFINED, 0)
+
+    @implements(remote.NETWORK_GET_METADATA)
+    async def network_metadata(self, call: Call, args: remote.NetworkGetMetadataArgs) -> remote.NetworkGetMetadataRet:
+        call.check_flags(args.flags, LIVE, CONFIG)
+        net = self._network_by_uuid(call, args.network.uuid)
+        document = net.documents(args.flags)[0]
+        name = TEXTS.get(args.type)
+        found = document.metadata(args.uri or "") if name is None else document.text(name)
+        if not found:
+            detail = "Requested metadata element is not present"
+            raise VirtError.of(ErrorCode.NO_NETWORK_METADATA, detail, domain=ErrorDomain.NETWORK)
+        return remote.NetworkGetMetadataRet(metadata=found)
+
+    @implements(remote.NETWORK_SET_METADATA)
+    async def set_network_metadata(self, call: Call, args: remote.NetworkSetMetadataArgs) -> None:
+        call.check_flags(args.flags, LIVE, CONFIG)
+        net = self._network_by_uuid(call, args.network.uuid)
+        name = TEXTS.get(args.type)
+        for document in net.documents(args.flags):
+            if name is None:
+                document.set_metadata(args.uri or "", args.key or "", args.metadata)
+            else:
+                document.set_text(name, args.metadata)
+        self.emit(remote.NETWORK_EVENT_CALLBACK_METADATA_CHANGE, net, args.type, args.uri)
 
     # Around them
 
