@@ -110,3 +110,14 @@ def test_a_document_is_copied_whole() -> None:
     twin.root.child("name").set_text("other")
     assert document.format() != twin.format()
     assert (document.mode, document.bridge, len(document.addresses)) == ("nat", "virbr9", 2)
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "08", "-1", "1e3"])
+def test_odd_numbers_are_read_or_refused(number: str) -> None:
+    for inside in (
+        f"<forward mode='hostdev'><address type='pci' domain='{number}'/></forward>", f"<mtu size='{number}'/>",
+        f"<vlan><tag id='{number}'/></vlan>", f"<bridge name='b' delay='{number}'/>",
+        f"<ip address='1.2.3.4' prefix='{number}'/>", f"<bandwidth><inbound average='{number}'/></bandwidth>",
+    ):  # fmt: skip
+        answer = made("network", f"<network><name>n</name>{inside}</network>")
+        assert isinstance(answer, list) or "<name>n</name>" in answer

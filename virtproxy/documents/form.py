@@ -93,7 +93,7 @@ def more_than_nothing(element: Element, name: str) -> str | None:
 def number(element: Element, name: str, most: int = (1 << 64) - 1) -> int:
     """The value of an attribute as a number that is not negative; VirtError if it is none."""
     text = element.attributes[name]
-    if not re.fullmatch(r"\s*\+?\d+", text, re.ASCII) or int(text) > most:
+    if not re.fullmatch(r"\s*\+?\d{1,20}", text, re.ASCII) or int(text) > most:
         detail = f"Invalid value for attribute '{name}' in element '{element.name}': '{text}'."
         raise xml_error(f"{detail} Expected non-negative integer value", ErrorDomain.XML)
     return int(text)

@@ -161,7 +161,8 @@ def _complete_forward(forward: Element) -> str:
 def _pci(address: Element) -> dict[str, str]:
     """A PCI address with all its digits."""
     widths = {"domain": 4, "bus": 2, "slot": 2, "function": 1}
-    values = {name: int(address.attributes.get(name, "0"), 0) for name in widths}
+    texts = {name: address.attributes.get(name, "0") for name in widths}
+    values = {name: int(text, 16 if text[:2] in ("0x", "0X") else 10) for name, text in texts.items()}
     return {name: f"0x{value:0{widths[name]}x}" for name, value in values.items()}
 
 
