@@ -128,6 +128,18 @@ async def test_networks_are_made_and_kept(tmp_path: Path) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_the_scenario_that_the_documentation_shows_is_a_good_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/fake-libvirt.md").read_text()
+    (tmp_path / "odd.xml").write_text(
+        "<domain type='test'><name>{name}</name><memory>{n}</memory><os><type>hvm</type></os></domain>"
+    )
+    driver, _ = await client_of(place(tmp_path, page.partition("```toml\n")[2].partition("```")[0]))
+    # Not asked for by a call: the faults that it shows would be met.
+    assert len(list(driver.guests)) == 201
+    assert len(driver.faults.counted) == 4
+
+
+@pytest_twisted.ensureDeferred
 async def test_pools_have_their_volumes_and_guests_disks_in_them(tmp_path: Path) -> None:
     text = """
     [[pools]]
