@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from virtproxy.driver import ErrorCode, Place
 from virtproxy.drivers.storage.errors import failed, failure, system
 from virtproxy.drivers.storage.local import HIDDEN
+from virtproxy.drivers.storage.progress import told, written
 
 _log = Logger()
 
@@ -37,7 +38,9 @@ class Unfinished:
         """
         hidden = await self._call(self._begin, path)
         try:
-            yield os.path.join(hidden, os.path.basename(path))
+            made = os.path.join(hidden, os.path.basename(path))
+            with told(self._place, f"making the volume {path}", lambda: written(made)):
+                yield made
             await self._call(self._publish, hidden, path)
         finally:
             await self._place.blocking(self._forget, hidden)
