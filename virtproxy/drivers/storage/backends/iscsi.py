@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 
 from virtproxy.documents.storage_pool import PoolDocument, parse_source
 from virtproxy.documents.storage_volume import Image, VolumeDocument
-from virtproxy.driver import ErrorCode, Finished, run_program
+from virtproxy.driver import ErrorCode, Finished, VirtError, run_program
 from virtproxy.drivers.storage import local
 from virtproxy.drivers.storage.backends.base import Backend
 from virtproxy.drivers.storage.errors import failure, internal, invalid_argument
@@ -59,11 +61,18 @@ class Iscsi(Backend):
         if session is None:
             raise internal("cannot find session")
         await self.run("iscsiadm", "--mode", "session", "-r", session, "-R")
+        await self._settle()
         volumes = await self.place.blocking(lambda: list(units(session, pool.path)))
         total = sum(volume.capacity for volume in volumes)
         pool.document.capacity = pool.document.allocation = total
         pool.document.available = 0
         return volumes
+
+    async def _settle(self) -> None:
+        """Wait until udev, where there is one, has made the links of new devices; libvirt waits so too."""
+        if shutil.which("udevadm") is not None:
+            with suppress(VirtError):
+                await self.run("udevadm", "settle", "--timeout=10")
 
     async def examine(self, pool: Pool, volume: VolumeDocument) -> None:
         await self.place.blocking(local.remeasure, volume)
