@@ -76,6 +76,7 @@ def test_a_driver_that_says_nothing_of_itself_has_it_said(driver: ToyDriver) -> 
     harness = DriverHarness(driver, uri="toy:///system")
     assert result_of(harness.call(remote.CONNECT_GET_URI, None)).uri == "toy:///system"
     assert result_of(harness.call(remote.CONNECT_GET_TYPE, None)).type == "toy"
+    assert result_of(harness.call(remote.CONNECT_GET_LIB_VERSION, None)).lib_ver == 11_003_000
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from virtproxy.access.origin import error_domain
 from virtproxy.driver.events import EventClass
 from virtproxy.errors import no_support
 from virtproxy.protocol import remote
+from virtproxy.protocol.enums.limits import LIBVIR_VERSION_NUMBER
 from virtproxy.protocol.features import COMMON_TO_DRIVERS
 from virtproxy.protocol.schema import Procedure
 
@@ -135,5 +136,13 @@ def _type(backend: LocalBackend, call: Call, args: None) -> Any:
     return remote.ConnectGetTypeRet(type=backend.driver.name)
 
 
+def _library_version(backend: LocalBackend, call: Call, args: None) -> Any:
+    return remote.ConnectGetLibVersionRet(lib_ver=LIBVIR_VERSION_NUMBER)
+
+
 # The same for a driver that does not serve them itself.
-DEFAULTS: dict[Procedure[Any, Any], Served] = {remote.CONNECT_GET_URI: _uri, remote.CONNECT_GET_TYPE: _type}
+DEFAULTS: dict[Procedure[Any, Any], Served] = {
+    remote.CONNECT_GET_URI: _uri,
+    remote.CONNECT_GET_TYPE: _type,
+    remote.CONNECT_GET_LIB_VERSION: _library_version,
+}
