@@ -103,3 +103,10 @@ def test_another_programs_elements_keep_the_declaration_of_their_prefix() -> Non
     assert formatted.startswith("<domain type='test' xmlns:q='urn:q'>")
     assert "  <q:commandline>\n    <q:arg value='-S'/>\n  </q:commandline>\n" in formatted
     assert DomainDocument(formatted).format() == formatted
+
+
+def test_an_attribute_that_nobody_knows_stands_behind_what_is_filled_in() -> None:
+    text = "<domain type='test'><name>n</name><memory type=''>1</memory><os><type>hvm</type></os></domain>"
+    once = DomainDocument(text).format()
+    assert "<memory unit='KiB' type=''>1</memory>" in once
+    assert DomainDocument(once).format() == once

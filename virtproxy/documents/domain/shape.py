@@ -56,6 +56,10 @@ class Shaper:
             name, arguments = rule.hook
             if self.hooks[name](self, element, parent, *arguments) is False:
                 return False
+            if not element.attributes.keys() <= rule.known:
+                # What a hook added stands before what nobody knows, as it will when the document is read again.
+                known_first = sorted(element.attributes.items(), key=lambda item: item[0] not in rule.known)
+                element.attributes = dict(known_first)
         return not rule.droppable or bool(element.attributes or element.children)
 
     def _attributes(self, element: Element, rule: Rule, child: Child | None) -> None:
