@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The procedures that the SDK serves for every driver: event registration, features, the close callback.
+"""The procedures that the SDK serves for every driver: event registration, features, the close callback; and
+URI, type and library version of a connection for those that say nothing of them.
 
 The local backend looks here before it looks at the driver. A driver that emits no events of a class has
 no registration for it either, and answers so.

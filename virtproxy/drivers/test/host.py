@@ -18,8 +18,6 @@ from virtproxy.drivers.test.guests import Guest, Guests
 from virtproxy.drivers.test.initial import DOMAIN
 
 VERSION = 2
-# The libvirt whose interface this driver presents.
-LIBRARY_VERSION = 11_003_000
 VCPUS_MAX = 32
 CELLS_KIB = (2097152, 4194304)
 CPU_MAP = b"\x15"
@@ -83,10 +81,6 @@ class TestHost(Driver):
     @implements(remote.CONNECT_GET_VERSION)
     async def version(self, call: Call, args: None) -> remote.ConnectGetVersionRet:
         return remote.ConnectGetVersionRet(hv_ver=VERSION)
-
-    @implements(remote.CONNECT_GET_LIB_VERSION)
-    async def library_version(self, call: Call, args: None) -> remote.ConnectGetLibVersionRet:
-        return remote.ConnectGetLibVersionRet(lib_ver=LIBRARY_VERSION)
 
     @implements(remote.CONNECT_GET_HOSTNAME)
     async def hostname(self, call: Call, args: None) -> remote.ConnectGetHostnameRet:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from virtproxy.documents.interface import InterfaceDocument, parse
 from virtproxy.documents.validate import validate
-from virtproxy.driver import Call, ErrorCode, ErrorDomain, Objects, implements, kinds, remote
+from virtproxy.driver import Call, ErrorCode, ErrorDomain, ListFlags, Objects, either, implements, kinds, remote
 from virtproxy.drivers.test.host import TestHost
 from virtproxy.drivers.test.initial import INTERFACE
-from virtproxy.drivers.test.thing import invalid, passes
+from virtproxy.drivers.test.thing import invalid
 
 LIST_FLAGS = 3
 VALIDATE = 1
@@ -26,6 +26,9 @@ class InterfaceThing:
     def ref(self) -> remote.NonnullInterface:
         """How the protocol names it."""
         return remote.NonnullInterface(name=self.name, mac=self.document.mac or "")
+
+
+LISTED: ListFlags[InterfaceThing] = ListFlags(either(2, 1, lambda iface: iface.active))
 
 
 class Interfaces(TestHost):
@@ -66,7 +69,7 @@ class Interfaces(TestHost):
         self, call: Call, args: remote.ConnectListAllInterfacesArgs
     ) -> remote.ConnectListAllInterfacesRet:
         call.check_flags(args.flags, LIST_FLAGS)
-        found = [iface.ref() for iface in call.visible(self.interfaces) if passes(args.flags, ((2, 1, iface.active),))]
+        found = [iface.ref() for iface in LISTED.select(call.visible(self.interfaces), args.flags)]
         return remote.ConnectListAllInterfacesRet(ifaces=found, ret=len(found))
 
     @implements(remote.INTERFACE_LOOKUP_BY_NAME)

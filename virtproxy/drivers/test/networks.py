@@ -12,7 +12,7 @@ from virtproxy.documents.validate import validate
 from virtproxy.driver import Call, ErrorCode, ErrorDomain, Objects, VirtError, implements, kinds, remote
 from virtproxy.drivers.test.host import TestHost
 from virtproxy.drivers.test.initial import NETWORK
-from virtproxy.drivers.test.thing import Thing, invalid
+from virtproxy.drivers.test.thing import THINGS, Thing, invalid
 from virtproxy.errors import internal
 
 LIST_FLAGS = 0x3F
@@ -98,7 +98,7 @@ class Networks(TestHost):
         self, call: Call, args: remote.ConnectListAllNetworksArgs
     ) -> remote.ConnectListAllNetworksRet:
         call.check_flags(args.flags, LIST_FLAGS)
-        found = [net.ref() for net in call.visible(self.networks) if net.passes(args.flags)]
+        found = [net.ref() for net in THINGS.select(call.visible(self.networks), args.flags)]
         return remote.ConnectListAllNetworksRet(nets=found, ret=len(found))
 
     @implements(remote.NETWORK_LOOKUP_BY_NAME)

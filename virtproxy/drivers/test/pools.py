@@ -12,7 +12,7 @@ from virtproxy.documents.validate import validate
 from virtproxy.driver import Call, ErrorCode, ErrorDomain, Objects, VirtError, implements, kinds, remote
 from virtproxy.drivers.test.host import TestHost
 from virtproxy.drivers.test.initial import POOL, SOURCES
-from virtproxy.drivers.test.thing import Thing, invalid
+from virtproxy.drivers.test.thing import THINGS, Thing, invalid
 from virtproxy.drivers.test.volume import VolumeThing
 from virtproxy.errors import internal
 
@@ -89,8 +89,8 @@ class Pools(TestHost):
         call.check_flags(args.flags, STATE_FLAGS, TYPE_FLAGS)
         found = [
             pool.ref()
-            for pool in call.visible(self.pools)
-            if pool.passes(args.flags) and (not args.flags & TYPE_FLAGS or args.flags & pool.flag)
+            for pool in THINGS.select(call.visible(self.pools), args.flags)
+            if not args.flags & TYPE_FLAGS or args.flags & pool.flag
         ]
         return remote.ConnectListAllStoragePoolsRet(pools=found, ret=len(found))
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from virtproxy.documents.domain import SnapshotDocument
-from virtproxy.driver import Call, ErrorCode, implements, remote
+from virtproxy.driver import Call, ErrorCode, ListFlags, either, implements, remote
 from virtproxy.drivers.test.affect import check_schema
 from virtproxy.drivers.test.guests import Guest, State, invalid
 from virtproxy.drivers.test.moments import DESCENDANTS, ROOTS
@@ -17,7 +17,6 @@ from virtproxy.drivers.test.runs import (
     SUSPENDED_FROM_SNAPSHOT,
     Runs,
 )
-from virtproxy.drivers.test.thing import passes
 
 REDEFINE, CURRENT, HALT, VALIDATE = 1, 2, 8, 512
 WORDS = {state: state.name.lower() for state in State}
@@ -26,6 +25,16 @@ REVERT_RUNNING, REVERT_PAUSED, REVERT_FORCE = 1, 2, 4
 DELETE_CHILDREN, DELETE_CHILDREN_ONLY = 1, 4
 SECURE = 1
 LIST_FLAGS = 0x7FF
+# With metadata or without, by the state (inactive, active, disks only), internal or external.
+LISTED: ListFlags[SnapshotDocument] = ListFlags(
+    either(2, 16, lambda moment: True),
+    (
+        (32, lambda moment: moment.state == "shutoff"),
+        (64, lambda moment: moment.state not in ("shutoff", "disk-snapshot")),
+        (128, lambda moment: moment.state == "disk-snapshot"),
+    ),
+    either(256, 512, lambda moment: True),
+)
 
 
 class Snapshots(Runs):
@@ -209,10 +218,8 @@ def _listed(
 
 
 def _fits(moment: SnapshotDocument, flags: int) -> bool:
-    """Whether list flags let it pass: with metadata, by its state (inactive, active, disks only), internal."""
-    state = 128 if moment.state == "disk-snapshot" else 32 if moment.state == "shutoff" else 64
-    given = flags & (32 | 64 | 128)
-    return passes(flags, ((2, 16, True), (256, 512, True))) and (not given or bool(given & state))
+    """Whether list flags let it pass."""
+    return bool(LISTED.select([moment], flags))
 
 
 def _ref(guest: Guest, moment: SnapshotDocument) -> remote.NonnullDomainSnapshot:

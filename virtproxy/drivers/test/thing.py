@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Any
 
-from virtproxy.driver import ErrorCode, ErrorDomain, VirtError
+from virtproxy.driver import ErrorCode, ErrorDomain, ListFlags, VirtError, either
 
 
 class Thing:
@@ -18,19 +18,13 @@ class Thing:
         self.active = active
         self.autostart = False
 
-    def passes(self, flags: int) -> bool:
-        """Whether a list's flags let it pass."""
-        pairs = ((2, 1, self.active), (4, 8, self.persistent), (16, 32, self.autostart))
-        return passes(flags, pairs)
 
-
-def passes(flags: int, pairs: Iterable[tuple[int, int, bool]]) -> bool:
-    """Whether list flags let a thing pass; each pair is the bit if true, the bit if false, and which it is."""
-    for yes, no, truth in pairs:
-        given = flags & (yes | no)
-        if given and not given & (yes if truth else no):
-            return False
-    return True
+# What lists of them filter by.
+THINGS: ListFlags[Any] = ListFlags(
+    either(2, 1, lambda thing: thing.active),
+    either(4, 8, lambda thing: thing.persistent),
+    either(16, 32, lambda thing: thing.autostart),
+)
 
 
 def invalid(detail: str, domain: ErrorDomain = ErrorDomain.TEST) -> VirtError:
